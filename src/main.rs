@@ -1,0 +1,3 @@
+//! The `runner` binary: parse, run, exit code.
+
+fn main() {}
