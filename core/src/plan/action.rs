@@ -1,0 +1,227 @@
+//! `Action`: everything the runner can do, closed and serialisable.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use super::Change;
+use crate::workflow::Value;
+
+/// One act. Whatever a value in it waits for is known by the time the driver acts: a node is decided again when it
+/// is ready.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Makes or changes a stack, or finishes what another run began.
+    PutStack(Box<PutStack>),
+    /// Writes a SecureString parameter.
+    PutParameter(PutParameter),
+    /// Builds or reads an image and pushes it.
+    PushImage(PushImage),
+    /// Registers a task-definition revision.
+    RegisterTaskDefinition(Box<RegisterTaskDefinition>),
+    /// Runs a one-off task to its end.
+    RunTask(Box<RunTask>),
+    /// Creates or changes a service's listener rules.
+    PutRule(PutRule),
+    /// Creates or updates an ECS service.
+    PutService(Box<PutService>),
+    /// Registers, changes or removes a service's autoscaling.
+    PutScaling(Box<PutScaling>),
+    /// Follows a deployment to a verdict.
+    Follow(Follow),
+    /// Runs a command of the user's.
+    RunCommand(RunCommand),
+}
+
+/// How a stack gets to where it shall be, from the state it was found in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StackMove {
+    /// It is not there, or was never more than a review: a CREATE change set.
+    Create,
+    /// Its first create was rolled back: delete it, then create.
+    Recreate,
+    /// An UPDATE change set.
+    Update,
+    /// Something is in progress: follow it to its end, then decide again.
+    Attach,
+    /// Turns termination protection on.
+    Protect,
+}
+
+/// See [`Action::PutStack`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PutStack {
+    /// The stack's key: `network`, `service-api`.
+    pub key: String,
+    /// Its physical name.
+    pub name: String,
+    /// The region it lives in.
+    pub region: String,
+    /// How.
+    pub step: StackMove,
+    /// The template's text, its hash among the outputs. Empty when only following.
+    pub body: String,
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, Value>,
+    /// Constant tags: app, environment, stage.
+    pub tags: BTreeMap<String, String>,
+    /// SHA-256 of the rendered template and its parameters.
+    pub hash: String,
+    /// Resource types of the template that hold data or traffic, by logical id, for the guard over the change set.
+    #[serde(skip)]
+    pub holds: BTreeMap<String, crate::infra::Holds>,
+    /// What differs.
+    pub changes: Vec<Change>,
+}
+
+/// See [`Action::PutParameter`]. The value is not in here: the act takes it from the job's environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PutParameter {
+    /// `/finance-app/staging/JWT_SECRET_KEY`.
+    pub name: String,
+    /// `JWT_SECRET_KEY`.
+    pub variable: String,
+    /// The version that is there; 0 where there is none.
+    pub version: u64,
+}
+
+/// See [`Action::PushImage`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PushImage {
+    /// The service whose image it is.
+    pub service: String,
+    /// `finance-app/api`.
+    pub repository: String,
+    /// `in-0123456789abcdef`: of the content.
+    pub tag: String,
+    /// A stand-in for the build (the sandbox).
+    pub stand_in: bool,
+}
+
+/// See [`Action::RegisterTaskDefinition`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RegisterTaskDefinition {
+    /// The service.
+    pub service: String,
+    /// The family.
+    pub family: String,
+    /// RegisterTaskDefinition's input.
+    pub definition: Json,
+    /// The digest of `definition`, kept as a tag of the revision.
+    pub fingerprint: String,
+    /// What `definition` waits for; empty when it can be sent.
+    pub pending: Vec<String>,
+    /// What differs from the newest revision.
+    pub changes: Vec<Change>,
+}
+
+/// See [`Action::RunTask`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunTask {
+    /// The service whose image, environment and roles it takes.
+    pub service: String,
+    /// The stage of the file it stands for: `before-deploy`.
+    pub purpose: String,
+    /// The revision's ARN.
+    pub revision: Value,
+    /// RunTask's input without cluster and revision.
+    pub input: Json,
+    /// The container whose exit code decides.
+    pub container: String,
+    /// The command, for reports.
+    pub command: Vec<String>,
+    /// The log group its container writes to.
+    pub log_group: String,
+    /// Seconds it may take.
+    pub timeout: u32,
+    /// A task of ours that is under way already: followed instead of run again.
+    pub task: Option<String>,
+}
+
+/// See [`Action::PutRule`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PutRule {
+    /// The service.
+    pub service: String,
+    /// CreateRule's inputs, in the order of their priorities: the service's own rule, then its redirects.
+    pub rules: Vec<Json>,
+}
+
+/// See [`Action::PutService`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PutService {
+    /// The service.
+    pub service: String,
+    /// Whether it is created, updated, or only tagged (adopted with nothing to change).
+    pub create: bool,
+    /// CreateService's or UpdateService's input.
+    pub input: Json,
+    /// `<fingerprint>@<revision>`, written as a tag after the update.
+    pub mark: String,
+    /// The revision's ARN.
+    pub revision: Value,
+    /// Whether the update starts a deployment.
+    pub deploys: bool,
+    /// What differs.
+    pub changes: Vec<Change>,
+}
+
+/// See [`Action::PutScaling`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PutScaling {
+    /// The service.
+    pub service: String,
+    /// `service/CLUSTER/NAME`.
+    pub resource: String,
+    /// RegisterScalableTarget's bounds; `None` deregisters it.
+    pub bounds: Option<(u32, u32)>,
+    /// PutScalingPolicy's inputs by policy name.
+    pub policies: BTreeMap<String, Json>,
+}
+
+/// See [`Action::Follow`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Follow {
+    /// The service.
+    pub service: String,
+    /// The revision's ARN.
+    pub revision: Value,
+    /// Whether there was nothing before to roll back to.
+    pub first: bool,
+}
+
+/// See [`Action::RunCommand`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunCommand {
+    /// The stage's name in the file.
+    pub stage: String,
+    /// Program and arguments.
+    pub argv: Vec<String>,
+    /// Seconds it may take.
+    pub timeout: u32,
+}
+
+impl Action {
+    /// What differs through it, property by property.
+    pub fn changes(&self) -> &[Change] {
+        match self {
+            Self::PutStack(put) => &put.changes,
+            Self::RegisterTaskDefinition(register) => &register.changes,
+            Self::PutService(put) => &put.changes,
+            _ => &[],
+        }
+    }
+
+    /// Whether it writes to AWS. Following and attaching only look.
+    pub fn writes(&self) -> bool {
+        match self {
+            Self::Follow(_) | Self::RunCommand(_) => false,
+            Self::PutStack(put) => put.step != StackMove::Attach,
+            Self::RunTask(run) => run.task.is_none(),
+            _ => true,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! `Plan`: the nodes with what each would do, and the id that names exactly that.
+
+use serde_json::{Value as Json, json};
+
+use super::{Action, Change, Node, NodeId, Refusal, digest};
+
+/// One node of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    /// The node.
+    pub node: Node,
+    /// What it would do, each node assuming what those before would make; or why it refuses.
+    pub decision: Result<Vec<Action>, Refusal>,
+}
+
+/// What a run would do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// The environment's name.
+    pub environment: String,
+    /// The nodes, each after those it needs.
+    pub nodes: Vec<Planned>,
+    /// The definitions as they shall be, by service, without image and secret versions.
+    pub definitions: Vec<(String, Json)>,
+    /// Stacks and services that carry our tags and are no longer in the file.
+    pub orphans: Vec<String>,
+}
+
+impl Plan {
+    /// The plan's id: the first eight hexadecimal digits of the SHA-256 over every change and definition. No
+    /// commit, time, cost, image or secret version is in it, so that it is the same before and after a merge.
+    pub fn id(&self) -> String {
+        let changes: Vec<Json> = self
+            .changes()
+            .map(|(node, change)| {
+                json!([
+                    self.environment,
+                    node.to_string(),
+                    change.scope,
+                    change.subject,
+                    change.property,
+                    change.before,
+                    change.after,
+                    change.replacement,
+                ])
+            })
+            .collect();
+        let mut id = digest(&json!({ "changes": changes, "definitions": self.definitions }));
+        id.truncate(8);
+        id
+    }
+
+    /// Every change with the node it belongs to.
+    pub fn changes(&self) -> impl Iterator<Item = (&NodeId, &Change)> {
+        self.actions().flat_map(|(node, action)| action.changes().iter().map(move |change| (node, change)))
+    }
+
+    /// Every action with the node it belongs to.
+    pub fn actions(&self) -> impl Iterator<Item = (&NodeId, &Action)> {
+        self.nodes
+            .iter()
+            .flat_map(|planned| planned.decision.iter().flatten().map(move |action| (&planned.node.id, action)))
+    }
+
+    /// Every refusal with the node it belongs to.
+    pub fn refusals(&self) -> impl Iterator<Item = (&NodeId, &Refusal)> {
+        self.nodes
+            .iter()
+            .filter_map(|planned| planned.decision.as_ref().err().map(|refusal| (&planned.node.id, refusal)))
+    }
+
+    /// Whether a run would write nothing.
+    pub fn is_empty(&self) -> bool {
+        self.nodes
+            .iter()
+            .all(|planned| matches!(&planned.decision, Ok(actions) if actions.iter().all(|action| !action.writes())))
+    }
+}

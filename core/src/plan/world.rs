@@ -1,0 +1,373 @@
+//! `World`: what was observed, as data.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use crate::{
+    text::Foreign,
+    workflow::{Environment, Outputs, Value},
+};
+
+/// A question a stage has for the world. The driver batches the questions of all nodes and asks each once.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ask {
+    /// Every stack of the account and region: status, outputs, parameters, tags.
+    Stacks {
+        /// The region.
+        region: String,
+    },
+    /// The template of a stack, by its physical name.
+    Template {
+        /// The region.
+        region: String,
+        /// The stack's physical name.
+        stack: String,
+    },
+    /// A service in the environment's cluster, by its name in the file.
+    Service {
+        /// The service.
+        service: String,
+    },
+    /// The newest active revision of a family.
+    TaskDefinition {
+        /// The family.
+        family: String,
+    },
+    /// The image that the file's content makes, and whether the registry has it.
+    Image {
+        /// The service whose image it is.
+        service: String,
+    },
+    /// A parameter's version and whether it equals the job's variable.
+    Parameter {
+        /// `/finance-app/staging/JWT_SECRET_KEY`.
+        name: String,
+        /// The variable of the job it is kept from; none for an existing parameter.
+        variable: Option<String>,
+    },
+    /// The current version of a Secrets Manager secret.
+    SecretVersion {
+        /// Its ARN.
+        arn: String,
+    },
+    /// One-off tasks of ours that run or ran, by their mark.
+    TaskRuns {
+        /// `startedBy`.
+        started_by: String,
+    },
+}
+
+/// Who asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Caller {
+    /// The account.
+    pub account: String,
+    /// The caller's ARN.
+    pub arn: String,
+}
+
+/// What the endpoint can do. No stage asks which AWS it speaks to; it asks whether this is to be had.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Abilities {
+    /// One-off tasks run and end, and targets are registered.
+    pub runs_tasks: bool,
+    /// Application Auto Scaling answers.
+    pub autoscaling: bool,
+    /// Resource types the endpoint does not know may be left out of templates.
+    pub may_leave_out: bool,
+    /// A `build` is replaced by a stand-in image.
+    pub stand_ins: bool,
+}
+
+impl Default for Abilities {
+    fn default() -> Self {
+        Self { runs_tasks: true, autoscaling: true, may_leave_out: false, stand_ins: false }
+    }
+}
+
+/// What was observed. A map without an entry was not asked; an entry of `None` was asked and is not there.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct World {
+    /// What the endpoint can do.
+    pub abilities: Abilities,
+    /// Who asks.
+    pub caller: Option<Caller>,
+    /// Whether the variables of the job may be read: a plan reads none.
+    pub reads_variables: bool,
+    /// Stacks by physical name, of every region that was asked.
+    pub stacks: BTreeMap<String, Stack>,
+    /// Templates by the stack's physical name.
+    pub templates: BTreeMap<String, Option<Json>>,
+    /// Services by name in the file.
+    pub services: BTreeMap<String, Option<Service>>,
+    /// The newest active revision by family.
+    pub task_definitions: BTreeMap<String, Option<TaskDefinition>>,
+    /// Images by service.
+    pub images: BTreeMap<String, Image>,
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, Parameter>,
+    /// Current version of secrets by ARN.
+    pub secret_versions: BTreeMap<String, Option<String>>,
+    /// One-off tasks by their mark.
+    pub task_runs: BTreeMap<String, Vec<TaskRun>>,
+    /// Nodes whose work is of this run alone and is done: commands of the user's.
+    pub done: BTreeSet<String>,
+    /// Questions that were answered.
+    pub answered: BTreeSet<Ask>,
+}
+
+/// A stack's status, as CloudFormation names it.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct StackStatus(pub String);
+
+impl StackStatus {
+    /// Something is being done to it, by us or by another.
+    pub fn is_in_progress(&self) -> bool {
+        self.0.ends_with("_IN_PROGRESS") && !self.is_review()
+    }
+
+    /// A change set was made and never executed.
+    pub fn is_review(&self) -> bool {
+        self.0 == "REVIEW_IN_PROGRESS"
+    }
+
+    /// Its first create was rolled back: it can only be deleted.
+    pub fn is_rolled_back_create(&self) -> bool {
+        self.0 == "ROLLBACK_COMPLETE"
+    }
+
+    /// It stands as some template says.
+    pub fn is_settled(&self) -> bool {
+        matches!(
+            self.0.as_str(),
+            "CREATE_COMPLETE"
+                | "UPDATE_COMPLETE"
+                | "UPDATE_ROLLBACK_COMPLETE"
+                | "IMPORT_COMPLETE"
+                | "IMPORT_ROLLBACK_COMPLETE"
+        )
+    }
+}
+
+/// A stack as it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Stack {
+    /// Its physical name.
+    pub name: String,
+    /// Its status.
+    pub status: StackStatus,
+    /// Why it has that status, in AWS's words.
+    pub reason: Foreign,
+    /// Outputs by name; those a plan assumes are pending.
+    pub outputs: BTreeMap<String, Value>,
+    /// Parameters by name.
+    pub parameters: BTreeMap<String, String>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+    /// Termination protection.
+    pub protected: bool,
+}
+
+impl Stack {
+    /// The output that carries the hash of template and parameters.
+    pub const HASH: &'static str = "TemplateHash";
+    /// The output that names the resource types the endpoint did not know, joined by commas.
+    pub const LEFT_OUT: &'static str = "LeftOut";
+
+    /// The hash of the template and parameters it was last made from.
+    pub fn hash(&self) -> Option<&str> {
+        self.outputs.get(Self::HASH)?.known()
+    }
+
+    /// Resource types that the endpoint did not know.
+    pub fn left_out(&self) -> BTreeSet<String> {
+        let joined = self.outputs.get(Self::LEFT_OUT).and_then(Value::known).unwrap_or_default();
+        joined.split(',').filter(|kind| !kind.is_empty()).map(str::to_owned).collect()
+    }
+}
+
+/// How far a deployment is, as ECS says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rollout {
+    /// Under way.
+    InProgress,
+    /// Its tasks are there and were steady.
+    Completed,
+    /// Given up.
+    Failed,
+}
+
+/// A deployment of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deployment {
+    /// `ecs-svc/…`.
+    pub id: String,
+    /// PRIMARY, ACTIVE, INACTIVE.
+    pub status: String,
+    /// The revision's ARN.
+    pub revision: String,
+    /// How far it is.
+    pub rollout: Rollout,
+    /// Why, in ECS's words.
+    pub reason: Foreign,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks starting.
+    pub pending: u32,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks that failed.
+    pub failed: u32,
+}
+
+/// An ECS service as it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Service {
+    /// ACTIVE, DRAINING, INACTIVE.
+    pub status: String,
+    /// The service's ARN.
+    pub arn: String,
+    /// The revision's ARN it is set to.
+    pub revision: Value,
+    /// `<fingerprint>@<revision>`, our mark; none on a service we did not make.
+    pub mark: Option<String>,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks starting.
+    pub pending: u32,
+    /// Its deployments, newest first.
+    pub deployments: Vec<Deployment>,
+    /// All of DescribeServices' answer about it, to compare settings with.
+    #[serde(skip)]
+    pub json: Json,
+}
+
+impl Service {
+    /// The key of the tag that carries our mark.
+    pub const MARK: &'static str = "finance-infra:mark";
+
+    /// The mark's fingerprint.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.mark.as_deref()?.split_once('@').map(|(fingerprint, _)| fingerprint)
+    }
+
+    /// The deployment ECS is working towards.
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|deployment| deployment.status == "PRIMARY")
+    }
+
+    /// Whether every task that shall run does, by one finished deployment.
+    pub fn is_steady(&self) -> bool {
+        self.status == "ACTIVE"
+            && self.running >= self.desired
+            && self.primary().is_some_and(|primary| primary.rollout == Rollout::Completed)
+    }
+}
+
+/// A task-definition revision as it was seen.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TaskDefinition {
+    /// Its ARN; pending where a plan assumes that it will be registered.
+    pub arn: Value,
+    /// The digest of the definition it was registered from, kept as a tag.
+    pub fingerprint: Option<String>,
+    /// Purposes of the one-off tasks that ended well with it, kept as tags.
+    pub done: BTreeSet<String>,
+    /// DescribeTaskDefinition's answer.
+    #[serde(skip)]
+    pub json: Json,
+}
+
+impl TaskDefinition {
+    /// The key of the tag that carries the fingerprint.
+    pub const FINGERPRINT: &'static str = "finance-infra:fingerprint";
+    /// The prefix of the tags that say which one-off tasks are done.
+    pub const DONE: &'static str = "finance-infra:done:";
+}
+
+/// The image a service's content makes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The content's tag.
+    pub tag: String,
+    /// The digest in the registry; `None` where it is not there yet, pending where a plan assumes it.
+    pub digest: Option<Value>,
+    /// A stand-in for the build (the sandbox).
+    pub stand_in: bool,
+}
+
+/// A variable of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Variable {
+    /// Set, and equal to what the parameter holds.
+    Same,
+    /// Set, and the parameter holds something else or nothing.
+    Differs,
+    /// Set to the empty text.
+    Empty,
+    /// Not set.
+    Unset,
+    /// Not looked at: a plan looks at none.
+    NotRead,
+}
+
+/// A parameter as it was seen.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Parameter {
+    /// Its version; 0 where it is not there.
+    pub version: u64,
+    /// How the job's variable compares.
+    pub variable: Variable,
+}
+
+/// A one-off task of ours.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskRun {
+    /// The task's ARN.
+    pub arn: String,
+    /// Whether it has stopped.
+    pub stopped: bool,
+    /// The named container's exit code, once it has stopped; null is failure.
+    pub exit_code: Option<i32>,
+}
+
+/// The outputs of an environment's stacks, by key.
+pub struct StackOutputs<'a> {
+    env: &'a Environment,
+    world: &'a World,
+}
+
+impl Outputs for StackOutputs<'_> {
+    fn output(&self, stack: &str, output: &str) -> Option<Value> {
+        let seen = self.world.stacks.get(&self.env.stack_name(stack));
+        seen.and_then(|stack| stack.outputs.get(output).cloned())
+    }
+}
+
+impl World {
+    /// The outputs of this environment's stacks.
+    pub fn outputs<'a>(&'a self, env: &'a Environment) -> StackOutputs<'a> {
+        StackOutputs { env, world: self }
+    }
+
+    /// An output of a stack by its key, pending where nothing is known of it.
+    pub fn output(&self, env: &Environment, stack: &str, output: &str) -> Value {
+        self.outputs(env)
+            .output(stack, output)
+            .unwrap_or_else(|| Value::Pending(format!("${{stacks.{stack}.{output}}}")))
+    }
+
+    /// A service that was asked for and is there.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(name)?.as_ref()
+    }
+}
