@@ -1,1 +1,17 @@
-//! aws
+//! The AWS edge that every room shares: clients, credentials, the table of error codes, SSM, secrets' versions.
+
+mod clients;
+mod codes;
+mod counter;
+mod fault;
+mod raw;
+mod secrets;
+mod ssm;
+
+pub use clients::{Clients, Setup};
+pub use codes::Code;
+pub use counter::Calls;
+pub use fault::{code_of, fault};
+pub use raw::Raw;
+pub use secrets::secret_version;
+pub use ssm::{get_parameters, put_parameter};

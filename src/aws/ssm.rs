@@ -1,0 +1,73 @@
+//! SSM parameters. A value that is read is compared at once and goes no further.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ssm::types::ParameterType;
+use futures_util::future::try_join_all;
+use runner_core::{plan::Fault, text::Secret};
+
+use super::{Clients, Code, code_of, fault};
+
+/// GetParameters takes ten names.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>
+const NAMES_A_CALL: usize = 10;
+
+/// The versions of the parameters that exist, and their values where `decrypt` asks for them; ten a call, all calls
+/// at once.
+pub async fn get_parameters(
+    clients: &Clients,
+    names: &[String],
+    decrypt: bool,
+) -> Result<BTreeMap<String, (u64, Option<Secret>)>, Fault> {
+    let calls = names.chunks(NAMES_A_CALL).map(|chunk| async move {
+        clients
+            .ssm()
+            .get_parameters()
+            .set_names(Some(chunk.to_vec()))
+            .with_decryption(decrypt)
+            .send()
+            .await
+            .map_err(|error| fault(format!("reading the versions of parameters ({})", chunk.join(", ")), &error))
+    });
+    let mut found = BTreeMap::new();
+    for answer in try_join_all(calls).await? {
+        for parameter in answer.parameters.unwrap_or_default() {
+            let value = parameter.value.filter(|_| decrypt).map(Secret::new);
+            let version = u64::try_from(parameter.version).unwrap_or_default();
+            found.insert(parameter.name.unwrap_or_default(), (version, value));
+        }
+    }
+    Ok(found)
+}
+
+/// Writes a SecureString and gives its new version. Tags are set on create only: PutParameter takes none with
+/// Overwrite. <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
+pub async fn put_parameter(
+    clients: &Clients,
+    name: &str,
+    value: &Secret,
+    exists: bool,
+    tags: &BTreeMap<String, String>,
+) -> Result<u64, Fault> {
+    let doing = || format!("writing parameter ({name})");
+    let put = || clients.ssm().put_parameter().name(name).value(value.expose()).r#type(ParameterType::SecureString);
+    let tags = || {
+        tags.iter()
+            .map(|(key, value)| aws_sdk_ssm::types::Tag::builder().key(key).value(value).build())
+            .collect::<Result<Vec<_>, _>>()
+            .ok()
+    };
+    let answer = if exists {
+        put().overwrite(true).send().await
+    } else {
+        match put().set_tags(tags()).send().await {
+            // Another run was faster, or an earlier one was killed after its write.
+            Err(error) if code_of(&error).as_deref().and_then(Code::of) == Some(Code::AlreadyExists) => {
+                put().overwrite(true).send().await
+            }
+            answer => answer,
+        }
+    };
+    let answer = answer.map_err(|error| fault(doing(), &error))?;
+    Ok(u64::try_from(answer.version).unwrap_or_default())
+}
