@@ -1,7 +1,9 @@
 //! `Environment` → CloudFormation templates: one file a stack, one list.
 
+mod create_only;
 mod template;
 
+pub use create_only::{CreateOnly, create_only, holds};
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 
 use crate::workflow::Environment;

@@ -1,11 +1,15 @@
 //! `World`, `Plan`, `Action`, `Change`: the nouns in which plan and run are one path.
 
 mod action;
+mod assume;
+mod assume_stack;
 mod change;
+mod difference;
 mod exit;
 mod fault;
 mod fingerprint;
 mod guard;
+mod leave_out;
 mod node;
 mod plan_id;
 mod refusal;
@@ -16,10 +20,12 @@ pub use action::{
     RunCommand, RunTask, StackMove,
 };
 pub use change::{Change, Replacement};
+pub use difference::{About, Side, difference, references, replaced, replacement};
 pub use exit::Exit;
 pub use fault::Fault;
 pub use fingerprint::{canonical, digest};
 pub use guard::guard;
+pub use leave_out::leave_out;
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned};
 pub use refusal::Refusal;

@@ -97,6 +97,8 @@ pub struct World {
     pub caller: Option<Caller>,
     /// Whether the variables of the job may be read: a plan reads none.
     pub reads_variables: bool,
+    /// Logical ids whose replacement or removal the user accepts (`--allow-replace`).
+    pub allow_replace: BTreeSet<String>,
     /// Stacks by physical name, of every region that was asked.
     pub stacks: BTreeMap<String, Stack>,
     /// Templates by the stack's physical name.

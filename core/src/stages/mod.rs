@@ -1,5 +1,10 @@
 //! One file a stage: decisions only. What acts is in the `runner` crate.
 
+mod bootstrap;
+mod wanted;
+
+pub use bootstrap::StackStage;
+
 use crate::{
     plan::{Action, Ask, Node, Refusal, World},
     workflow::Environment,

@@ -1,0 +1,271 @@
+//! The bootstrap stages: one type over the list of stacks. Hashes equal: nothing. Otherwise the state the stack was
+//! found in says how it gets to where it shall be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Stage,
+    wanted::{Wanted, needs, shown},
+};
+use crate::{
+    infra::{STACKS, StackDesired, StackKind},
+    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard, leave_out},
+    workflow::Environment,
+};
+
+/// The most bytes of a template that is sent inline.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html>
+const INLINE_LIMIT: usize = 51_200;
+
+/// The stage of one kind of stack.
+pub struct StackStage {
+    kind: &'static StackKind,
+    all: &'static [StackKind],
+}
+
+impl StackStage {
+    /// The stage of a kind; `all` are the kinds whose stacks it may need.
+    pub const fn new(kind: &'static StackKind, all: &'static [StackKind]) -> Self {
+        Self { kind, all }
+    }
+
+    /// One stage for each kind of stack there is.
+    pub fn all() -> impl Iterator<Item = Self> {
+        STACKS.iter().map(|kind| Self::new(kind, STACKS))
+    }
+
+    fn desired(&self, env: &Environment, node: &Node) -> Option<StackDesired> {
+        let stacks = (self.kind.stacks)(env);
+        let alone = stacks.len() == 1;
+        stacks.into_iter().find(|stack| id(self.kind, alone, stack) == node.id)
+    }
+}
+
+/// A kind of one stack is named by its stage alone, unless that stack is one service's or one of the file's own.
+fn id(kind: &StackKind, alone: bool, stack: &StackDesired) -> NodeId {
+    let named_by_stage = alone && stack.service.is_none() && kind.stage.strip_prefix("bootstrap-") == Some(&*stack.key);
+    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, stack.scope()) }
+}
+
+impl StackDesired {
+    /// What its node is about: the service, or the stack's key.
+    fn scope(&self) -> &str {
+        self.service.as_deref().unwrap_or(&self.key)
+    }
+}
+
+impl Stage for StackStage {
+    fn name(&self) -> &'static str {
+        self.kind.stage
+    }
+
+    fn makes(&self) -> &'static str {
+        self.kind.makes
+    }
+
+    fn nodes(&self, env: &Environment) -> Vec<Node> {
+        let mut by_key = BTreeMap::new();
+        for kind in self.all {
+            let stacks = (kind.stacks)(env);
+            let alone = stacks.len() == 1;
+            by_key.extend(stacks.into_iter().map(|stack| (stack.key.clone(), id(kind, alone, &stack))));
+        }
+        let stacks = (self.kind.stacks)(env);
+        let alone = stacks.len() == 1;
+        stacks
+            .into_iter()
+            .map(|stack| Node {
+                id: id(self.kind, alone, &stack),
+                needs: needs(&stack).iter().filter_map(|key| by_key.get(key).cloned()).collect(),
+                service: stack.service,
+            })
+            .collect()
+    }
+
+    fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
+        let Some(desired) = self.desired(env, node) else { return Vec::new() };
+        let region = desired.region.clone().unwrap_or_else(|| env.region.clone());
+        let name = env.stack_name(&desired.key);
+        let mut asks = vec![Ask::Stacks { region: region.clone() }];
+        if let Some(stack) = world.stacks.get(&name)
+            && stack.status.is_settled()
+        {
+            let wanted = Wanted::new(env, &desired);
+            if stack.hash() != Some(&wanted.hash(&wanted.values(env, world, true))) {
+                asks.push(Ask::Template { region, stack: name });
+            }
+        }
+        asks
+    }
+
+    fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
+        let Some(desired) = self.desired(env, node) else { return Ok(Vec::new()) };
+        let deciding = Deciding::new(env, world, self.kind, &desired);
+        let actions = match world.stacks.get(&deciding.name) {
+            None => deciding.create(StackMove::Create),
+            Some(seen) if seen.status.is_review() => deciding.create(StackMove::Create),
+            Some(seen) if seen.status.is_rolled_back_create() => deciding.create(StackMove::Recreate),
+            Some(seen) if seen.status.is_in_progress() => vec![deciding.bare(StackMove::Attach)],
+            Some(seen) if seen.status.is_settled() => deciding.update(seen)?,
+            Some(seen) if seen.status.0 == "DELETE_COMPLETE" => deciding.create(StackMove::Create),
+            Some(seen) => return Err(deciding.stuck(seen)),
+        };
+        if let Some(size) = actions.iter().map(|put| put.body.len()).find(|size| *size > INLINE_LIMIT) {
+            return Err(deciding.too_big(size));
+        }
+        Ok(actions.into_iter().map(|put| Action::PutStack(Box::new(put))).collect())
+    }
+}
+
+/// One decision about one stack.
+struct Deciding<'a> {
+    env: &'a Environment,
+    world: &'a World,
+    wanted: Wanted,
+    key: &'a str,
+    name: String,
+    region: String,
+    tags: BTreeMap<String, String>,
+}
+
+impl<'a> Deciding<'a> {
+    fn new(env: &'a Environment, world: &'a World, kind: &StackKind, desired: &'a StackDesired) -> Self {
+        let name = env.stack_name(&desired.key);
+        let mut tags = BTreeMap::from([
+            ("finance-infra:app".to_owned(), env.app.clone()),
+            ("finance-infra:stage".to_owned(), kind.stage.to_owned()),
+        ]);
+        // A stack that environments share must not change hands with each run.
+        if name.starts_with(&env.prefix()) {
+            tags.insert("finance-infra:environment".to_owned(), env.name.clone());
+        }
+        let region = desired.region.clone().unwrap_or_else(|| env.region.clone());
+        Self { env, world, wanted: Wanted::new(env, desired), key: &desired.key, name, region, tags }
+    }
+
+    /// An action without template: it only follows, or only protects. The hash is that of the template as it shall
+    /// be, so that a plan can assume how it ends.
+    fn bare(&self, step: StackMove) -> PutStack {
+        PutStack {
+            key: self.key.to_owned(),
+            name: self.name.clone(),
+            region: self.region.clone(),
+            step,
+            body: String::new(),
+            parameters: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            hash: self.wanted.hash(&self.wanted.values(self.env, self.world, true)),
+            holds: BTreeMap::new(),
+            changes: Vec::new(),
+        }
+    }
+
+    fn full(&self, step: StackMove, protect: bool, before: Option<Side<'_>>) -> PutStack {
+        let values = self.wanted.values(self.env, self.world, protect);
+        let hash = self.wanted.hash(&values);
+        let left_out = self.world.stacks.get(&self.name).map(Stack::left_out).unwrap_or_default();
+        let (template, _) = leave_out(&self.wanted.template, &left_out);
+        let after = Side { template: &template, parameters: &shown(&values) };
+        PutStack {
+            body: self.wanted.body(&hash),
+            changes: difference(self.key, before, after, &|id| self.wanted.about(id)),
+            holds: self.wanted.holds(before.map(|side| side.template)),
+            parameters: values,
+            tags: self.tags.clone(),
+            hash,
+            ..self.bare(step)
+        }
+    }
+
+    /// Unprotected first: a failed create could not be rolled back otherwise. Then protected, by the same template.
+    fn create(&self, step: StackMove) -> Vec<PutStack> {
+        let first = self.full(step, false, None);
+        let mut actions = Vec::new();
+        if self.wanted.protects_later() {
+            let before = Side { template: &self.wanted.template, parameters: &shown(&first.parameters) };
+            let second = self.full(StackMove::Update, true, Some(before));
+            actions.extend([first, second]);
+        } else {
+            actions.push(first);
+        }
+        if self.env.protected {
+            actions.push(self.bare(StackMove::Protect));
+        }
+        actions
+    }
+
+    fn update(&self, seen: &Stack) -> Result<Vec<PutStack>, Refusal> {
+        let protect = self.env.protected && !seen.protected;
+        let mut actions = Vec::new();
+        let values = self.wanted.values(self.env, self.world, true);
+        if seen.hash() != Some(&self.wanted.hash(&values)) {
+            let template = self.world.templates.get(&self.name).and_then(Option::as_ref);
+            let before = template.map(|template| Side { template, parameters: &seen.parameters });
+            let mut put = self.full(StackMove::Update, true, before);
+            if before.is_none() {
+                // Without the old template nothing is known of what differs; the change set will say.
+                put.changes.clear();
+            }
+            if let Some(refusal) = one(guard(&self.name, &put.changes, &self.world.allow_replace)) {
+                return Err(refusal);
+            }
+            actions.push(put);
+        }
+        if protect {
+            actions.push(self.bare(StackMove::Protect));
+        }
+        Ok(actions)
+    }
+
+    fn stuck(&self, seen: &Stack) -> Refusal {
+        let status = seen.status.0.as_str();
+        let stack = format!("--stack-name {} --region {}", self.name, self.region);
+        let remedy = match status {
+            "UPDATE_ROLLBACK_FAILED" => format!(
+                "mend what the reason names, then: aws cloudformation continue-update-rollback {stack} (with \
+                 --resources-to-skip ID for what cannot be mended), and run again"
+            ),
+            "DELETE_FAILED" => format!(
+                "mend what the reason names, then: aws cloudformation delete-stack {stack} (with --retain-resources \
+                 ID to keep what cannot be deleted), and run again"
+            ),
+            "IMPORT_ROLLBACK_FAILED" => {
+                "mend what the reason names, continue the rollback in the CloudFormation console, and run again"
+                    .to_owned()
+            }
+            _ => format!("look at what is left in it, then: aws cloudformation delete-stack {stack}, and run again"),
+        };
+        let reason = seen.reason.one_line();
+        let why = if reason.is_empty() { format!("it is {status}") } else { format!("it is {status}: {reason}") };
+        Refusal::new(format!("changing stack {}", self.name), why, remedy)
+    }
+
+    fn too_big(&self, size: usize) -> Refusal {
+        Refusal::new(
+            format!("sending the template of stack {}", self.name),
+            format!("it has {size} bytes, and CloudFormation takes at most {INLINE_LIMIT}"),
+            "split it: fewer services or parameters in this stack, or several templates under `extra-stacks`",
+        )
+    }
+}
+
+/// A stage refuses once, whatever the number of reasons.
+fn one(refusals: Vec<Refusal>) -> Option<Refusal> {
+    let mut refusals = refusals.into_iter();
+    let mut first = refusals.next()?;
+    let mut remedies = BTreeSet::from([first.remedy.clone()]);
+    for more in refusals {
+        first.what = format!("{}; {}", first.what, more.what);
+        if !first.why.contains(&more.why) {
+            first.why = format!("{}; {}", first.why, more.why);
+        }
+        if remedies.insert(more.remedy.clone()) {
+            first.remedy = format!("{}; {}", first.remedy, more.remedy);
+        }
+    }
+    Some(first)
+}
+
+#[cfg(test)]
+#[path = "bootstrap_tests.rs"]
+mod tests;

@@ -1,0 +1,112 @@
+//! A stack as it shall be, resolved against the world: text of its template, values of its parameters, its hash.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::{
+    infra::{self, Holds, Source, StackDesired},
+    plan::{Stack, World, digest},
+    text::Span,
+    workflow::{Environment, Value},
+};
+
+/// The part of a stack's rendering that decisions are made from.
+pub(super) struct Wanted {
+    /// Its template, without our own outputs.
+    pub(super) template: Json,
+    /// Where the values of its parameters come from.
+    parameters: BTreeMap<String, Source>,
+    /// What is known of its resources beside the template.
+    about: BTreeMap<String, (Holds, Option<Span>)>,
+}
+
+impl Wanted {
+    /// From a stack's rendering.
+    pub(super) fn new(env: &Environment, desired: &StackDesired) -> Self {
+        let template = &desired.template;
+        let parameters =
+            template.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.source.clone())).collect();
+        let about = template
+            .resources
+            .iter()
+            .map(|(id, resource)| {
+                let span = resource.origin.as_deref().and_then(|origin| env.origins.find(origin));
+                (id.clone(), (resource.holds, span))
+            })
+            .collect();
+        Self { template: template.to_json(), parameters, about }
+    }
+
+    /// What is known of a resource beside the template; nothing of one that is only in the old template.
+    pub(super) fn about(&self, id: &str) -> Option<(Holds, Option<Span>)> {
+        self.about.get(id).copied()
+    }
+
+    /// What hangs on each resource, of this template and of the one before it.
+    pub(super) fn holds(&self, before: Option<&Json>) -> BTreeMap<String, Holds> {
+        let none = Map::new();
+        let resources = |template: &Json| template.get("Resources").and_then(Json::as_object).unwrap_or(&none).clone();
+        let mut all = before.map(resources).unwrap_or_default();
+        all.extend(resources(&self.template));
+        all.into_iter()
+            .map(|(id, resource)| {
+                let kind = resource.get("Type").and_then(Json::as_str).unwrap_or_default();
+                let holds = self.about(&id).map_or_else(|| infra::holds(kind), |(holds, _)| holds);
+                (id, holds)
+            })
+            .filter(|(_, holds)| *holds != Holds::Nothing)
+            .collect()
+    }
+
+    /// Whether it has a parameter that is `false` in its first create.
+    pub(super) fn protects_later(&self) -> bool {
+        self.parameters.values().any(|source| *source == Source::Protect)
+    }
+
+    /// The values of its parameters; `protect` is that of [`Source::Protect`].
+    pub(super) fn values(&self, env: &Environment, world: &World, protect: bool) -> BTreeMap<String, Value> {
+        self.parameters
+            .iter()
+            .map(|(name, source)| {
+                let value = match source {
+                    Source::Output { stack, output } => world.output(env, stack, output),
+                    Source::Literal(text) => Value::Known(text.clone()),
+                    Source::Protect => Value::Known(protect.to_string()),
+                };
+                (name.clone(), value)
+            })
+            .collect()
+    }
+
+    /// SHA-256 of template and parameters.
+    pub(super) fn hash(&self, values: &BTreeMap<String, Value>) -> String {
+        digest(&json!([self.template, shown(values)]))
+    }
+
+    /// The template's text, the hash among its outputs.
+    pub(super) fn body(&self, hash: &str) -> String {
+        let mut template = self.template.clone();
+        if let Some(map) = template.as_object_mut() {
+            let outputs = map.entry("Outputs").or_insert_with(|| Json::Object(Map::new()));
+            outputs[Stack::HASH] = json!({ "Value": hash, "Description": "SHA-256 of template and parameters" });
+        }
+        template.to_string()
+    }
+}
+
+/// The keys of the stacks that must be made before this one.
+pub(super) fn needs(desired: &StackDesired) -> BTreeSet<String> {
+    let mut needs: BTreeSet<String> = desired.after.iter().cloned().collect();
+    for parameter in desired.template.parameters.values() {
+        if let Source::Output { stack, .. } = &parameter.source {
+            needs.insert(stack.clone());
+        }
+    }
+    needs
+}
+
+/// The values as text, what is pending as its reference.
+pub(super) fn shown(values: &BTreeMap<String, Value>) -> BTreeMap<String, String> {
+    values.iter().map(|(name, value)| (name.clone(), value.shown().to_owned())).collect()
+}
