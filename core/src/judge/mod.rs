@@ -1,1 +1,5 @@
-//! judge
+//! The verdict over a rollout, and from evidence to a cause.
+
+mod verdict;
+
+pub use verdict::{Ending, Hook, Observation, ServiceDeployment, Verdict, Watch};

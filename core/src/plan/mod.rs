@@ -4,15 +4,19 @@ mod action;
 mod assume;
 mod assume_stack;
 mod change;
+mod desired;
 mod difference;
 mod exit;
 mod fault;
 mod fingerprint;
 mod guard;
+mod known;
 mod leave_out;
 mod node;
 mod plan_id;
+mod read;
 mod refusal;
+mod service_changes;
 mod world;
 
 pub use action::{
@@ -20,15 +24,18 @@ pub use action::{
     RunCommand, RunTask, StackMove,
 };
 pub use change::{Change, Replacement};
+pub use desired::{DesiredService, timeless_definition};
 pub use difference::{About, Side, difference, references, replaced, replacement};
 pub use exit::Exit;
 pub use fault::Fault;
 pub use fingerprint::{canonical, digest};
 pub use guard::guard;
+pub use known::Known;
 pub use leave_out::leave_out;
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned};
 pub use refusal::Refusal;
+pub use service_changes::{definition_changes, service_changes, starts_deployment};
 pub use world::{
     Abilities, Ask, Caller, Deployment, Image, Parameter, Rollout, Service, Stack, StackStatus, TaskDefinition,
     TaskRun, Variable, World,

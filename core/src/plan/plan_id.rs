@@ -32,6 +32,7 @@ impl Plan {
     pub fn id(&self) -> String {
         let changes: Vec<Json> = self
             .changes()
+            .filter(|(_, change)| !change.is_version())
             .map(|(node, change)| {
                 json!([
                     self.environment,

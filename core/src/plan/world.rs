@@ -115,6 +115,8 @@ pub struct World {
     pub secret_versions: BTreeMap<String, Option<String>>,
     /// One-off tasks by their mark.
     pub task_runs: BTreeMap<String, Vec<TaskRun>>,
+    /// The ARN of the listener rule that leads to a service, by service.
+    pub rules: BTreeMap<String, Value>,
     /// Nodes whose work is of this run alone and is done: commands of the user's.
     pub done: BTreeSet<String>,
     /// Questions that were answered.
@@ -176,6 +178,12 @@ pub struct Stack {
 }
 
 impl Stack {
+    /// The constant tag that carries the app's name.
+    pub const APP: &'static str = "finance-infra:app";
+    /// The constant tag that carries the environment's name; a stack that environments share has none.
+    pub const ENVIRONMENT: &'static str = "finance-infra:environment";
+    /// The constant tag that carries the stage's name.
+    pub const STAGE: &'static str = "finance-infra:stage";
     /// The output that carries the hash of template and parameters.
     pub const HASH: &'static str = "TemplateHash";
     /// The output that names the resource types the endpoint did not know, joined by commas.

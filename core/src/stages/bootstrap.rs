@@ -132,12 +132,12 @@ impl<'a> Deciding<'a> {
     fn new(env: &'a Environment, world: &'a World, kind: &StackKind, desired: &'a StackDesired) -> Self {
         let name = env.stack_name(&desired.key);
         let mut tags = BTreeMap::from([
-            ("finance-infra:app".to_owned(), env.app.clone()),
-            ("finance-infra:stage".to_owned(), kind.stage.to_owned()),
+            (Stack::APP.to_owned(), env.app.clone()),
+            (Stack::STAGE.to_owned(), kind.stage.to_owned()),
         ]);
         // A stack that environments share must not change hands with each run.
         if name.starts_with(&env.prefix()) {
-            tags.insert("finance-infra:environment".to_owned(), env.name.clone());
+            tags.insert(Stack::ENVIRONMENT.to_owned(), env.name.clone());
         }
         let region = desired.region.clone().unwrap_or_else(|| env.region.clone());
         Self { env, world, wanted: Wanted::new(env, desired), key: &desired.key, name, region, tags }

@@ -1,18 +1,48 @@
 //! One file a stage: decisions only. What acts is in the `runner` crate.
 
 mod bootstrap;
+mod deploy_service;
+mod own;
+mod pipeline;
+mod push_image;
+mod render_taskdef;
+mod run_task;
+mod sync_secrets;
+mod wait_healthy;
 mod wanted;
 
+use std::sync::LazyLock;
+
 pub use bootstrap::StackStage;
+pub use pipeline::{Step, draw, pipeline};
+use render_taskdef::facts_asked;
+pub use run_task::started_by;
 
 use crate::{
-    plan::{Action, Ask, Node, Refusal, World},
+    plan::{Action, Ask, Node, NodeId, Refusal, World},
     workflow::Environment,
 };
 
+/// Every stage, in the order in which people read them.
+pub fn stages() -> &'static [Box<dyn Stage>] {
+    static STAGES: LazyLock<Vec<Box<dyn Stage>>> = LazyLock::new(|| {
+        let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+        stages.extend(StackStage::all().map(|stage| Box::new(stage) as Box<dyn Stage>));
+        stages.push(Box::new(sync_secrets::SyncSecrets));
+        stages.push(Box::new(push_image::PushImage));
+        stages.push(Box::new(render_taskdef::RenderTaskdef));
+        stages.push(Box::new(run_task::RunTask));
+        stages.push(Box::new(deploy_service::DeployService));
+        stages.push(Box::new(wait_healthy::WaitHealthy));
+        stages.push(Box::new(own::OwnStages));
+        stages
+    });
+    &STAGES
+}
+
 /// A stage. Its contract, held for every stage by one test: what it decides, once done, leaves nothing to decide:
 /// `decide(assume(decide(world)))` is empty.
-pub trait Stage: Sync {
+pub trait Stage: Send + Sync {
     /// Its name: `deploy-service`.
     fn name(&self) -> &'static str;
 
@@ -28,4 +58,20 @@ pub trait Stage: Sync {
 
     /// What is to be done, given what is known. Values that are not known yet are pending.
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal>;
+
+    /// What a person should know about this node beside its actions: what could not be done here, and why.
+    fn notes(&self, _env: &Environment, _node: &Node, _world: &World) -> Vec<String> {
+        Vec::new()
+    }
+}
+
+/// The node that makes the stack with this key.
+fn stack_node(env: &Environment, key: &str) -> NodeId {
+    if env.extra_stacks.contains_key(key) {
+        NodeId::scoped("extra-stacks", key)
+    } else if let Some(service) = key.strip_prefix("service-") {
+        NodeId::scoped("bootstrap-services", service)
+    } else {
+        NodeId::of(format!("bootstrap-{key}"))
+    }
 }

@@ -1,0 +1,46 @@
+//! The listener rules that lead to a service, as CreateRule takes them.
+//! <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_CreateRule.html>
+
+use serde_json::{Value as Json, json};
+
+use super::{Facts, Rendered, Writer, stack_key};
+use crate::workflow::{Environment, LoadBalancer, Service};
+
+/// The service's own rule first, then one that redirects its other hosts. Empty where no load balancer leads to it.
+pub fn rules(env: &Environment, service: &Service, facts: &impl Facts) -> Rendered {
+    let mut writer = Writer::new(facts);
+    if !service.is_routed() {
+        return writer.rendered(json!([]));
+    }
+    let listener = match &env.load_balancer {
+        LoadBalancer::Existing { listener, .. } => listener.clone(),
+        LoadBalancer::Managed { .. } => writer.output("edge", "ListenerArn"),
+    };
+    let condition = match &service.host {
+        Some(host) => host_condition(std::slice::from_ref(host)),
+        None => json!({ "Field": "path-pattern", "PathPatternConfig": { "Values": ["/*"] } }),
+    };
+    let group = writer.output(&stack_key(&service.name), "TargetGroupArn");
+    let mut rules = vec![json!({
+        "ListenerArn": listener,
+        "Priority": service.priority,
+        "Conditions": [condition],
+        "Actions": [{ "Type": "forward", "TargetGroupArn": group }],
+    })];
+    if let (false, Some(host)) = (service.redirect_from.is_empty(), &service.host) {
+        rules.push(json!({
+            "ListenerArn": listener,
+            "Priority": service.priority + 1,
+            "Conditions": [host_condition(&service.redirect_from)],
+            "Actions": [{
+                "Type": "redirect",
+                "RedirectConfig": { "Host": host, "StatusCode": "HTTP_301" },
+            }],
+        }));
+    }
+    writer.rendered(Json::Array(rules))
+}
+
+fn host_condition(hosts: &[String]) -> Json {
+    json!({ "Field": "host-header", "HostHeaderConfig": { "Values": hosts } })
+}

@@ -1,0 +1,112 @@
+//! `render-taskdef`: a revision of the service's family says exactly what the file says.
+
+use super::{Stage, stack_node};
+use crate::{
+    plan::{
+        Action, Ask, Change, DesiredService, Known, Node, NodeId, Refusal, RegisterTaskDefinition, World,
+        definition_changes,
+    },
+    service::{secret_references, stack_key},
+    workflow::{Database, Environment, SecretSource, Service},
+};
+
+/// See the module.
+pub struct RenderTaskdef;
+
+impl Stage for RenderTaskdef {
+    fn name(&self) -> &'static str {
+        "render-taskdef"
+    }
+
+    fn makes(&self) -> &'static str {
+        "task-definition revisions, only where something differs"
+    }
+
+    fn nodes(&self, env: &Environment) -> Vec<Node> {
+        env.services
+            .values()
+            .map(|service| Node {
+                id: NodeId::scoped(self.name(), &service.name),
+                service: Some(service.name.clone()),
+                needs: needs(env, service),
+            })
+            .collect()
+    }
+
+    fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
+        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+        let mut asks = facts_asked(env, service, world);
+        // Only a service that differs costs a look at its revisions.
+        let first_answers = asks.iter().all(|ask| world.answered.contains(ask));
+        if first_answers && !DesiredService::of(env, service, world).is_deployed(world) {
+            asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
+        }
+        asks
+    }
+
+    fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
+        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else {
+            return Ok(Vec::new());
+        };
+        let desired = DesiredService::of(env, service, world);
+        if desired.revision(env, world).is_some() {
+            return Ok(Vec::new());
+        }
+        let family = env.family(&service.name);
+        let newest = world.task_definitions.get(&family).and_then(Option::as_ref);
+        let changes: Vec<Change> =
+            definition_changes(env, service, newest.map(|seen| &seen.json), &desired.definition.json);
+        Ok(vec![Action::RegisterTaskDefinition(Box::new(RegisterTaskDefinition {
+            service: service.name.clone(),
+            family,
+            definition: desired.definition.json,
+            fingerprint: desired.definition_digest,
+            pending: desired.definition.pending,
+            changes,
+        }))])
+    }
+}
+
+fn needs(env: &Environment, service: &Service) -> Vec<NodeId> {
+    let mut needs = vec![
+        NodeId::of("sync-secrets"),
+        NodeId::scoped("push-image", service.image_owner()),
+        stack_node(env, &stack_key(&service.name)),
+    ];
+    let mut secrets =
+        service.secrets.values().chain(service.sidecars.values().flat_map(|sidecar| sidecar.secrets.values()));
+    if secrets.any(|source| *source == SecretSource::Database) && matches!(env.database, Some(Database::Managed(_))) {
+        needs.push(stack_node(env, "database"));
+    }
+    let texts = service.environment.values().chain(service.command.iter().flatten()).chain(
+        service
+            .sidecars
+            .values()
+            .flat_map(|sidecar| sidecar.environment.values().chain(sidecar.command.iter().flatten())),
+    );
+    needs.extend(texts.flat_map(|text| text.stacks()).map(|stack| stack_node(env, stack)));
+    needs.sort();
+    needs.dedup();
+    needs
+}
+
+/// What must be known to say what a service shall be: shared by every stage of the rollout.
+pub(super) fn facts_asked(env: &Environment, service: &Service, world: &World) -> Vec<Ask> {
+    let mut asks = vec![Ask::Stacks { region: env.region.clone() }];
+    if service.is_running() {
+        asks.push(Ask::Service { service: service.name.clone() });
+    }
+    if env.pushed().any(|pushed| pushed.name == service.image_owner()) {
+        asks.push(Ask::Image { service: service.image_owner().to_owned() });
+    }
+    let parameters = super::sync_secrets::parameters(env);
+    for (name, _) in secret_references(env, service, &Known { env, world }) {
+        let Some(name) = name.known() else { continue };
+        asks.push(if name.starts_with("arn:") {
+            Ask::SecretVersion { arn: name.to_owned() }
+        } else {
+            Ask::Parameter { name: name.to_owned(), variable: parameters.get(name).cloned().flatten() }
+        });
+    }
+    asks
+}

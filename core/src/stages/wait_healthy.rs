@@ -1,0 +1,50 @@
+//! `wait-healthy`: follows this very deployment to a verdict.
+
+use super::{Stage, facts_asked};
+use crate::{
+    plan::{Action, Ask, Follow, Known, Node, NodeId, Refusal, World},
+    service::Facts,
+    workflow::Environment,
+};
+
+/// See the module.
+pub struct WaitHealthy;
+
+impl Stage for WaitHealthy {
+    fn name(&self) -> &'static str {
+        "wait-healthy"
+    }
+
+    fn makes(&self) -> &'static str {
+        "a verdict: healthy, rolled back, failed, and why"
+    }
+
+    fn nodes(&self, env: &Environment) -> Vec<Node> {
+        env.services
+            .values()
+            .filter(|service| service.is_running())
+            .map(|service| Node {
+                id: NodeId::scoped(self.name(), &service.name),
+                service: Some(service.name.clone()),
+                needs: vec![NodeId::scoped("deploy-service", &service.name)],
+            })
+            .collect()
+    }
+
+    fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
+        let service = node.service.as_ref().and_then(|name| env.services.get(name));
+        service.map(|service| facts_asked(env, service, world)).unwrap_or_default()
+    }
+
+    fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
+        let Some(service) = &node.service else { return Ok(Vec::new()) };
+        match world.service(service) {
+            Some(seen) if seen.is_steady() => Ok(Vec::new()),
+            seen => {
+                let first = seen.is_none_or(|seen| seen.deployments.len() <= 1);
+                let revision = Known { env, world }.revision(service);
+                Ok(vec![Action::Follow(Follow { service: service.clone(), revision, first })])
+            }
+        }
+    }
+}
