@@ -1,12 +1,41 @@
 //! `Environment` → CloudFormation templates: one file a stack, one list.
+//!
+//! A stack's file renders its template and names its outputs ([`Export`]); what holds data or traffic is said on the
+//! resource ([`Holds`]), and guard, deletion policies and documentation read it there. A new stack is one new file and
+//! one line in [`STACKS`]; [`network`] is the one to copy.
 
 mod create_only;
+pub mod certificate;
+pub mod cluster;
+pub mod database;
+pub mod edge;
+mod export;
+pub mod extra;
+mod firewall;
+mod groups;
+pub mod network;
+pub mod registry;
+mod roles;
+mod service_roles;
+pub mod services;
 mod template;
+mod without;
 
 pub use create_only::{CreateOnly, create_only, holds};
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod matrix;
+#[cfg(test)]
+pub(crate) mod testing;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use export::{Export, pascal};
+use serde_json::Value as Json;
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 
-use crate::workflow::Environment;
+use crate::workflow::{Environment, Text};
 
 /// A stack the runner knows how to make.
 pub struct StackKind {
@@ -29,9 +58,93 @@ pub struct StackDesired {
     pub region: Option<String>,
     /// Keys of the stacks that must be made before, beyond those whose outputs it takes.
     pub after: Vec<String>,
-    /// The template.
-    pub template: Template,
+    /// What it is made of.
+    pub body: Body,
+}
+
+/// What a stack is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Body {
+    /// A template of ours.
+    Rendered(Template),
+    /// A template of the user's, sent as it is.
+    Own {
+        /// The template.
+        template: Json,
+        /// Its parameters by name.
+        parameters: BTreeMap<String, Text>,
+    },
 }
 
 /// Every kind of stack, in the order in which people read them.
-pub const STACKS: &[StackKind] = &[];
+pub const STACKS: &[StackKind] = &[
+    StackKind { stage: "bootstrap-registry", makes: "ECR repositories", stacks: registry::stacks },
+    StackKind { stage: "bootstrap-network", makes: "VPC, subnets, egress, security groups", stacks: network::stacks },
+    StackKind { stage: "bootstrap-certificate", makes: "ACM certificate", stacks: certificate::stacks },
+    StackKind {
+        stage: "bootstrap-cluster",
+        makes: "ECS cluster, private DNS namespace, alarm topic",
+        stacks: cluster::stacks,
+    },
+    StackKind { stage: "bootstrap-database", makes: "RDS instance and its secrets", stacks: database::stacks },
+    StackKind { stage: "bootstrap-edge", makes: "load balancer, listeners, WAF", stacks: edge::stacks },
+    StackKind {
+        stage: "bootstrap-services",
+        makes: "security group, target groups, logs, roles and discovery of each service",
+        stacks: services::stacks,
+    },
+    StackKind { stage: "extra-stacks", makes: "templates of the file's own", stacks: extra::stacks },
+];
+
+/// Every stack of an environment, in the order of [`STACKS`].
+pub fn stacks(environment: &Environment) -> Vec<StackDesired> {
+    STACKS.iter().flat_map(|kind| (kind.stacks)(environment)).collect()
+}
+
+impl StackDesired {
+    /// A stack of the environment, in its region, from a template of ours.
+    pub fn new(key: impl Into<String>, template: Template) -> Self {
+        Self { key: key.into(), service: None, region: None, after: Vec::new(), body: Body::Rendered(template) }
+    }
+
+    /// The same, belonging to a service.
+    pub fn of_service(mut self, name: &str) -> Self {
+        self.service = Some(name.to_owned());
+        self
+    }
+
+    /// Where the value of each of its parameters comes from.
+    pub fn parameters(&self) -> BTreeMap<&str, Source> {
+        match &self.body {
+            Body::Rendered(template) => {
+                template.parameters.iter().map(|(name, parameter)| (name.as_str(), parameter.source.clone())).collect()
+            }
+            Body::Own { parameters, .. } => {
+                parameters.iter().map(|(name, text)| (name.as_str(), Source::Text(text.clone()))).collect()
+            }
+        }
+    }
+
+    /// The keys of the stacks that must be made before it: those whose outputs it takes, and [`Self::after`].
+    pub fn needs(&self) -> BTreeSet<String> {
+        let mut needs: BTreeSet<String> = self.after.iter().cloned().collect();
+        for source in self.parameters().values() {
+            match source {
+                Source::Output { stack, .. } => {
+                    needs.insert(stack.clone());
+                }
+                Source::Text(text) => needs.extend(text.stacks().map(str::to_owned)),
+                Source::Literal(_) | Source::Protect => {}
+            }
+        }
+        needs
+    }
+
+    /// The template as CloudFormation reads it.
+    pub fn to_json(&self) -> Json {
+        match &self.body {
+            Body::Rendered(template) => template.to_json(),
+            Body::Own { template, .. } => template.clone(),
+        }
+    }
+}

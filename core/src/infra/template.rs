@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
+use crate::workflow::Text;
+
 /// A template, its resources by logical id.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Template {
@@ -38,6 +40,8 @@ pub enum Source {
     },
     /// A value of the file's.
     Literal(String),
+    /// A text of the file's that may hold outputs of earlier stacks.
+    Text(Text),
     /// `true` once the stack has been made: deletion protection is off in a first create, which could not be rolled
     /// back otherwise, and on ever after. One template, a parameter of it: never two templates.
     Protect,
@@ -70,6 +74,8 @@ pub enum Keep {
     Retain,
     /// Kept, but for a failed first create, which would leave an orphan under a fixed name.
     RetainExceptOnCreate,
+    /// Deleted with its stack, kept on replacement: what uses the old one moves on in a later stack.
+    OnReplacement,
     /// A final snapshot on deletion and on replacement.
     Snapshot,
 }
@@ -144,6 +150,7 @@ impl Resource {
             // UpdateReplacePolicy has no such value.
             // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-updatereplacepolicy.html
             Keep::RetainExceptOnCreate => (Some("RetainExceptOnCreate"), Some("Retain")),
+            Keep::OnReplacement => (Some("Delete"), Some("Retain")),
             Keep::Snapshot => (Some("Snapshot"), Some("Snapshot")),
         };
         if let Some(policy) = deletion {
@@ -174,6 +181,12 @@ impl Template {
             Parameter { kind, source: Source::Output { stack: stack.to_owned(), output: output.to_owned() } },
         );
         reference(name)
+    }
+
+    /// Adds the parameter that turns deletion protection on after a first create, and gives the reference to it.
+    pub fn protect(&mut self) -> Json {
+        self.parameters.insert("Protect".to_owned(), Parameter { kind: "String", source: Source::Protect });
+        reference("Protect")
     }
 
     /// Adds an output.

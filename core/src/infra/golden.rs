@@ -1,0 +1,40 @@
+//! The staging environment's templates as files, so that a change of any shows in review.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use super::stacks;
+use super::testing::environment;
+
+const REGENERATE: &str = "to accept: UPDATE_GOLDEN=1 cargo test -p runner-core infra::golden";
+
+#[test]
+fn the_templates_of_staging_are_the_golden_ones() {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/infra/golden");
+    let update = std::env::var_os("UPDATE_GOLDEN").is_some();
+    let mut expected = BTreeSet::new();
+    for stack in stacks(&environment("staging")) {
+        let name = format!("{}.json", stack.key);
+        let path = directory.join(&name);
+        let rendered = serde_json::to_string_pretty(&stack.to_json()).unwrap() + "\n";
+        if update {
+            std::fs::write(&path, &rendered).unwrap();
+        }
+        let golden = std::fs::read_to_string(&path).unwrap_or_default();
+        if golden != rendered {
+            let difference = similar::TextDiff::from_lines(&golden, &rendered);
+            panic!("{name} differs; {REGENERATE}\n{}", difference.unified_diff());
+        }
+        expected.insert(name);
+    }
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(&directory).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        if update && !expected.contains(&name) {
+            std::fs::remove_file(directory.join(&name)).unwrap();
+        } else {
+            found.insert(name);
+        }
+    }
+    assert_eq!(found, expected, "a golden file of no stack; {REGENERATE}");
+}
