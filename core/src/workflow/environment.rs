@@ -59,6 +59,8 @@ pub struct Origins {
     pub file: String,
     /// Path → span.
     pub spans: BTreeMap<String, Span>,
+    /// What the file left out, with the value it then has, written as in the file.
+    pub defaults: BTreeMap<String, String>,
 }
 
 impl Origins {

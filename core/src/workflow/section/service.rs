@@ -1,0 +1,399 @@
+//! The sections of a service.
+
+use super::leaf::choice;
+use super::*;
+use crate::workflow::parse::join;
+use crate::workflow::tree::Node;
+use crate::workflow::{Capacity, Platform, SecretSource, Text};
+
+section! {
+    /// A service; without `port` a worker, with `schedule` a task that runs at times.
+    /// Exactly one of `build`, `image`, `from` and `task-definition` says what runs; setting one in an environment takes the others away.
+    ServiceKeys {
+        /// How its image is built.
+        build: Option<BuildKeys>,
+        /// An image that is there already.
+        image: Option<ImageKeys>,
+        /// Another service, whose image, environment, secrets and sidecars it takes; own keys merge over.
+        from: Option<Name>,
+        /// A task definition of your own (JSON), rendered as it is with image, environment and secrets put in.
+        task_definition: Option<Inside>,
+        /// What its image is built for; task definition and cost follow.
+        platform: Platform = "linux/amd64",
+        /// CPU units; 1024 are one vCPU. Fargate knows 256, 512, 1024, 2048, 4096, 8192 and 16384.
+        cpu: Int<256, 16384> = "256",
+        /// MiB; which values fit depends on `cpu`.
+        memory: Int<512, 122880> = "512",
+        /// The container's port. Without it: no load balancer and no discovery.
+        port: Option<Int<1, 65535>>,
+        /// The host it answers for behind the load balancer. A port alone is reached through discovery only.
+        /// Example: api.${domain}
+        host: Option<Host>,
+        /// Hosts that are redirected to `host`.
+        /// Example: ["${domain}"]
+        redirect_from: Vec<Host> = "[]",
+        /// The priority of its listener rule. Left out, it comes from the service's name.
+        priority: Option<Int<1, 49999>>,
+        /// TLS from the load balancer to the task; the task must listen with TLS.
+        tls: bool = "false",
+        /// How its health is asked: a path, or more.
+        health_check: HealthCheckKeys = "{}",
+        /// Overrides the image's command.
+        /// Example: [bundle, exec, sidekiq]
+        command: Option<Some1<Text>>,
+        /// Plain environment.
+        /// Example: { RAILS_ENV: production }
+        environment: Named<Variable, Text> = "{}",
+        /// Environment from secrets: `database`, `ssm`, `ssm:/NAME`, `secretsmanager:ARN[:KEY]`.
+        /// Example: { DATABASE_URL: database, JWT_KEY: ssm }
+        secrets: Named<Variable, SecretSource> = "{}",
+        /// Services that are deployed before this one.
+        /// Example: [api]
+        depends_on: Vec<Name> = "[]",
+        /// Services that may reach its port through discovery.
+        /// Example: [web]
+        allow_from: Vec<Name> = "[]",
+        /// A one-off task before the rollout, such as a migration; its failure stops the line.
+        before_deploy: Option<TaskKeys>,
+        /// A one-off task after a good verdict.
+        after_deploy: Option<TaskKeys>,
+        /// Autoscaling. Without it `desired-count` holds.
+        scaling: Option<ScalingKeys>,
+        /// How many tasks, where there is no autoscaling.
+        desired_count: Int<0, 5000> = "1",
+        /// How a new revision is rolled out.
+        deploy: DeployKeys = "{}",
+        /// Containers beside the service's own, by name.
+        sidecars: Named<Name, SidecarKeys> = "{}",
+        /// Time between SIGTERM and SIGKILL; at least what the app needs to finish its work.
+        stop_timeout: Lasting<1, 2, 120> = "30s",
+        /// GiB, where Fargate's 20 are too few.
+        ephemeral_storage: Option<Int<21, 200>>,
+        /// Fargate, or Fargate Spot: cheaper, and stopped with two minutes' notice.
+        capacity: Capacity = "fargate",
+        /// ECS Exec: a shell in a running task.
+        execute_command: bool = "false",
+        /// What the task's code may call.
+        task_role: TaskRoleKeys = "{}",
+        /// When it runs: it is a scheduled task then, not a service that runs.
+        /// Example: cron(0 3 * * ? *)
+        schedule: Option<Schedule>,
+    }
+}
+
+choice! {
+    Platform {
+        "linux/amd64" => Platform::LinuxAmd64,
+        "linux/arm64" => Platform::LinuxArm64,
+    }
+}
+
+choice! {
+    Capacity {
+        "fargate" => Capacity::Fargate,
+        "fargate-spot" => Capacity::FargateSpot,
+    }
+}
+
+section! {
+    /// How an image is built.
+    BuildLongKeys {
+        /// The context directory, relative to the repository's root.
+        context: Inside = ".",
+        /// The Dockerfile, relative to the context.
+        dockerfile: Inside = "Dockerfile",
+        /// The stage to build.
+        target: Option<BuildTarget>,
+        /// Build arguments. One that differs between environments makes the image one per environment, never promoted.
+        /// Example: { NEXT_PUBLIC_API_URL: "https://api.${domain}" }
+        args: Named<Variable, String> = "{}",
+        /// Variables of the job, given as BuildKit secrets of the same name.
+        /// Example: [BUNDLE_TOKEN]
+        secrets: Vec<Variable> = "[]",
+        /// A cache in the registry, under `cache-*` tags.
+        cache: bool = "false",
+    }
+}
+
+/// `build`, long or short.
+#[derive(Debug, Clone)]
+pub(in crate::workflow) struct BuildKeys(pub BuildLongKeys);
+
+impl Read for BuildKeys {
+    fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        // The short form was written out before environments were merged.
+        BuildLongKeys::read(node, path, reader).map(Self)
+    }
+
+    fn shape() -> Shape {
+        Shape::Any(vec![BuildLongKeys::shape(), Inside::shape()])
+    }
+}
+
+section! {
+    /// An image that is there already: one of these.
+    ImageKeys {
+        /// An OCI layout directory.
+        layout: Option<Inside>,
+        /// An archive file: of `docker save`, or an OCI archive.
+        archive: Option<Inside>,
+        /// An image in a registry with its digest; pulled as it is and never pushed.
+        reference: Option<PinnedImage>,
+    }
+}
+
+section! {
+    /// How health is asked.
+    HealthCheckLongKeys {
+        /// The path the load balancer asks for.
+        path: UrlPath = "/",
+        /// Time between checks.
+        interval: Lasting<1, 5, 300> = "10s",
+        /// When a check counts as failed.
+        timeout: Lasting<1, 2, 120> = "5s",
+        /// Good checks until healthy.
+        healthy_threshold: Int<2, 10> = "2",
+        /// Bad checks until unhealthy.
+        unhealthy_threshold: Int<2, 10> = "3",
+        /// Time in which a new task's bad checks do not count.
+        grace_period: Lasting<1, 0, 86400> = "120s",
+        /// HTTP codes that are good.
+        codes: Codes = "200",
+        /// The container's own check. None unless given here: a generated `curl` fails in images without one.
+        /// Example: [CMD, /app/health]
+        command: Option<Some1<String>>,
+    }
+}
+
+/// `health-check`, long or short.
+#[derive(Debug, Clone)]
+pub(in crate::workflow) struct HealthCheckKeys(pub HealthCheckLongKeys);
+
+impl Read for HealthCheckKeys {
+    fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        HealthCheckLongKeys::read(node, path, reader).map(Self)
+    }
+
+    fn shape() -> Shape {
+        Shape::Any(vec![UrlPath::shape(), HealthCheckLongKeys::shape()])
+    }
+}
+
+impl Read for SecretSource {
+    fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
+        const WHAT: &str = "`database`, `ssm`, `ssm:/NAME` or `secretsmanager:ARN[:KEY]`";
+        let text = text_of(node, path, WHAT, reader)?;
+        let text = reader.known(node, &text, path)?;
+        let source = match text.split_once(':') {
+            None if text == "database" => Some(Self::Database),
+            None if text == "ssm" => Some(Self::Ssm),
+            Some(("ssm", name)) if is_parameter(name) => Some(Self::SsmExisting(name.to_owned())),
+            Some(("secretsmanager", arn)) => secret_of(arn),
+            _ => None,
+        };
+        if source.is_none() {
+            // What stands here may be a secret by mistake, so it is not shown; the line is the user's own.
+            let help = match crate::text::nearest(&text, ["database", "ssm"]) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "values never stand in the file: `ssm` takes the job's variable of that name".to_owned(),
+            };
+            reader.error_at(node, path, format!("`{path}` must be {WHAT}"), Some(help));
+        }
+        source
+    }
+
+    fn shape() -> Shape {
+        Shape::Text {
+            what: "`database`, `ssm`, `ssm:/NAME` or `secretsmanager:ARN[:KEY]`",
+            pattern: Some("^(database|ssm|ssm:/.+|secretsmanager:arn:.+)$"),
+            example: "ssm",
+        }
+    }
+}
+
+fn is_parameter(name: &str) -> bool {
+    name.len() > 1
+        && name.len() <= 1011
+        && name.starts_with('/')
+        && !name.ends_with('/')
+        && !name.contains("//")
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.-".contains(&b))
+}
+
+fn secret_of(text: &str) -> Option<SecretSource> {
+    let parts: Vec<&str> = text.splitn(8, ':').collect();
+    let arn = parts.get(..7)?.join(":");
+    let key = parts.get(7).map(|key| (*key).to_owned());
+    let good =
+        is_arn(&arn, "secretsmanager", |resource| resource.len() > "secret:".len() && resource.starts_with("secret:"))
+            && key.as_ref().is_none_or(|key| !key.is_empty() && !key.contains(':'));
+    good.then_some(SecretSource::SecretsManager { arn, key })
+}
+
+section! {
+    /// A one-off task with the service's image, environment and roles.
+    TaskKeys {
+        /// The command.
+        /// Example: [bundle, exec, rails, "db:migrate"]
+        command: Some1<Text>,
+        /// How long it may take.
+        timeout: Lasting<1, 1, 86400> = "15m",
+    }
+}
+
+section! {
+    /// Autoscaling. Without a target, `cpu: 60`.
+    ScalingKeys {
+        /// Fewest tasks.
+        min: Int<0, 5000> = "1",
+        /// Most tasks.
+        max: Int<1, 5000>,
+        /// Target: average CPU, percent.
+        cpu: Option<Int<1, 100>>,
+        /// Target: average memory, percent.
+        memory: Option<Int<1, 100>>,
+        /// Target: requests per task and minute; not with a strategy that shifts traffic.
+        requests: Option<Int<1, 10000000>>,
+    }
+}
+
+/// `deploy.strategy`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::workflow) enum StrategyName {
+    /// Tasks are replaced step by step.
+    Rolling,
+    /// All traffic at once.
+    BlueGreen,
+    /// A small share first.
+    Canary,
+    /// Equal steps.
+    Linear,
+}
+
+choice! {
+    StrategyName {
+        "rolling" => StrategyName::Rolling,
+        "blue-green" => StrategyName::BlueGreen,
+        "canary" => StrategyName::Canary,
+        "linear" => StrategyName::Linear,
+    }
+}
+
+section! {
+    /// How a new revision is rolled out.
+    DeployKeys {
+        /// `rolling` replaces tasks step by step; the others let the new revision stand beside the old and shift the traffic.
+        strategy: StrategyName = "rolling",
+        /// How long the new revision is watched after the shift. Left out: 5m where traffic is shifted, else none.
+        bake_time: Option<Lasting<60, 0, 86400>>,
+        /// With `canary`: the first share of the traffic. Left out: 5.
+        canary_percent: Option<Percent<1, 1000>>,
+        /// With `canary`: how long before the rest follows. Left out: 10m.
+        canary_bake_time: Option<Lasting<60, 0, 86400>>,
+        /// With `linear`: the share of a step. Left out: 10.
+        step_percent: Option<Percent<30, 1000>>,
+        /// With `linear`: how long between steps. Left out: 6m.
+        step_bake_time: Option<Lasting<60, 0, 86400>>,
+        /// Percent of the tasks that must stay healthy.
+        minimum_healthy_percent: Int<0, 100> = "100",
+        /// Percent of the tasks that may run.
+        maximum_percent: Int<100, 200> = "200",
+        /// Alarms that turn the deployment back.
+        /// Example: [api-5xx]
+        alarms: Vec<AlarmName> = "[]",
+        /// Points at which a person is asked.
+        /// Example: [pre-production-traffic-shift]
+        pause: Vec<PauseStage> = "[]",
+        /// Lambda functions of your own, called by ECS.
+        hooks: Vec<HookKeys> = "[]",
+    }
+}
+
+/// A point of a deployment at which it can pause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::workflow) struct PauseStage(pub &'static str);
+
+choice! {
+    PauseStage {
+        "reconcile-service" => PauseStage("reconcile-service"),
+        "pre-scale-up" => PauseStage("pre-scale-up"),
+        "post-scale-up" => PauseStage("post-scale-up"),
+        "post-test-traffic-shift" => PauseStage("post-test-traffic-shift"),
+        "pre-production-traffic-shift" => PauseStage("pre-production-traffic-shift"),
+        "post-production-traffic-shift" => PauseStage("post-production-traffic-shift"),
+    }
+}
+
+/// A point of a deployment at which a function can be called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::workflow) struct HookStage(pub &'static str);
+
+choice! {
+    HookStage {
+        "reconcile-service" => HookStage("reconcile-service"),
+        "pre-scale-up" => HookStage("pre-scale-up"),
+        "post-scale-up" => HookStage("post-scale-up"),
+        "test-traffic-shift" => HookStage("test-traffic-shift"),
+        "post-test-traffic-shift" => HookStage("post-test-traffic-shift"),
+        "pre-production-traffic-shift" => HookStage("pre-production-traffic-shift"),
+        "production-traffic-shift" => HookStage("production-traffic-shift"),
+        "post-production-traffic-shift" => HookStage("post-production-traffic-shift"),
+    }
+}
+
+section! {
+    /// A Lambda function that ECS calls during a deployment.
+    HookKeys {
+        /// The function.
+        function: FunctionArn,
+        /// The role ECS calls it with.
+        role: RoleArn,
+        /// When it is called.
+        /// Example: [post-test-traffic-shift]
+        stages: Some1<HookStage>,
+    }
+}
+
+section! {
+    /// A container beside the service's own.
+    SidecarKeys {
+        /// Its image.
+        image: Image,
+        /// Whether the task ends with it.
+        essential: bool = "false",
+        /// Overrides the image's command.
+        command: Option<Some1<Text>>,
+        /// Plain environment.
+        environment: Named<Variable, Text> = "{}",
+        /// Environment from secrets, as in a service.
+        secrets: Named<Variable, SecretSource> = "{}",
+        /// Its port, where it listens.
+        port: Option<Int<1, 65535>>,
+        /// CPU units of the task's that are reserved for it.
+        cpu: Option<Int<1, 16384>>,
+        /// MiB of the task's that it may use.
+        memory: Option<Int<6, 122880>>,
+        /// Its check; the service's own container starts when it is healthy.
+        /// Example: [CMD, redis-cli, ping]
+        health_check: Option<Some1<String>>,
+    }
+}
+
+section! {
+    /// What the task's code may call.
+    TaskRoleKeys {
+        /// ARNs of managed policies.
+        /// Example: ["arn:aws:iam::aws:policy/AmazonS3ReadOnlyAccess"]
+        policies: Vec<PolicyArn> = "[]",
+        /// Statements of the policy language.
+        /// Example: [{ Effect: Allow, Action: "s3:GetObject", Resource: "arn:aws:s3:::uploads-${environment}/*" }]
+        statements: Vec<Free> = "[]",
+    }
+}
+
+impl ServiceKeys {
+    /// The path of one of its keys.
+    pub fn path(name: &str, key: &str) -> String {
+        join(&join("services", name), key)
+    }
+}
