@@ -66,6 +66,7 @@ pub(super) async fn start(
             pid: 0,
             port,
             version: VERSION.to_owned(),
+            instance: places.instance()?,
             build: build_id(),
             started: jiff::Timestamp::now().to_string(),
             auth: settings.auth,
@@ -93,6 +94,7 @@ async fn start_once(places: &Places, python: &Path, mut record: Record) -> Resul
         _ => {}
     }
     private_dir(&places.scratch)?;
+    places.forget()?;
     let log = private_file(&places.log, true)?;
     let log_too = log.try_clone().map_err(|e| unusable("opening", &places.log, &e))?;
     let facts = serde_json::to_string(&record).map_err(|e| Fault::new("starting the local AWS", e.to_string()))?;
@@ -110,15 +112,13 @@ async fn start_once(places: &Places, python: &Path, mut record: Record) -> Resul
         .spawn()
         .map_err(|e| unusable("running", python, &e))?;
 
-    let door = Door::Tcp(format!("127.0.0.1:{}", record.port));
     let pid = child.id().map(u32::cast_signed).unwrap_or_default();
     let deadline = Instant::now() + START_PATIENCE;
     let problem = loop {
         if let Ok(Some(status)) = child.try_wait() {
             break format!("it ended at once ({status})");
         }
-        // Our own record, not only an answer: another server could answer on this port.
-        if health(&door, GLANCE).await.is_some() && places.last().is_some_and(|last| last.pid == pid) {
+        if answers(&record, GLANCE).await && places.last().is_some_and(|last| last.pid == pid) {
             let tie = match child.stdin.take().map(tokio::process::ChildStdin::into_owned_fd).transpose() {
                 Ok(tie) => tie,
                 Err(e) => break e.to_string(),
@@ -160,7 +160,9 @@ fn environment(places: &Places, python: &Path, record: &Record) -> Result<Vec<(&
         ("MINISTACK_REGION", REGION.to_owned()),
         ("MINISTACK_ACCOUNT_ID", ACCOUNT.to_owned()),
         // Half of the label on its containers; the port is the other half.
-        ("MINISTACK_HOSTNAME", places.instance()?),
+        ("MINISTACK_HOSTNAME", record.instance.clone()),
+        // Free text that the health path repeats: by it we know our own from any other on the same port.
+        ("MINISTACK_EDITION", record.instance.clone()),
         ("DOCKER_HOST", record.docker_host.clone()),
     ];
     if record.auth {
@@ -169,16 +171,17 @@ fn environment(places: &Places, python: &Path, record: &Record) -> Result<Vec<(&
     Ok(environment)
 }
 
-/// The version of the emulator that answers there.
-pub(super) async fn health(door: &Door, within: Duration) -> Option<String> {
+/// Whether the emulator of this record answers on its port, and not another server.
+pub(super) async fn answers(record: &Record, within: Duration) -> bool {
     #[derive(Deserialize)]
     struct Health {
         version: String,
+        edition: String,
     }
-    match ask(door, Method::GET, "/_ministack/health", within).await {
-        Ok((200, body)) => serde_json::from_slice::<Health>(&body).ok().map(|health| health.version),
-        _ => None,
-    }
+    let door = Door::Tcp(format!("127.0.0.1:{}", record.port));
+    let Ok((200, body)) = ask(&door, Method::GET, "/_ministack/health", within).await else { return false };
+    serde_json::from_slice::<Health>(&body)
+        .is_ok_and(|health| health.version == record.version && health.edition == record.instance)
 }
 
 /// Forgets every resource of every account.
@@ -196,6 +199,30 @@ pub(super) async fn reset(port: u16, log: PathBuf) -> Result<(), Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_port_lost_to_another_is_not_the_end_but_anything_else_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let places = Places::of(dir.path());
+        let python = dir.path().join("python3");
+        let settings = Settings::from_process().unwrap().with_state_dir(dir.path());
+        let tried = dir.path().join("tried");
+        for (said, attempts) in [("ERROR: 127.0.0.1:1 is already in use.", 3), ("Traceback", 1)] {
+            let script = format!("#!/bin/sh\necho $GATEWAY_PORT >> {}\necho '{said}'\nexit 1\n", tried.display());
+            let draft = dir.path().join("draft");
+            std::fs::write(&draft, script).unwrap();
+            // By another process, so that no child of another test holds our writing end: "text file busy".
+            let installed = std::process::Command::new("install").args(["-m", "755"]).args([&draft, &python]).status();
+            assert!(installed.unwrap().success());
+            let started = start(&settings, &places, &python, "unix:///none", false, ports(None)).await;
+            let fault = started.err().unwrap();
+            assert!(fault.message.raw().contains(said), "{fault}");
+            let ports = std::fs::read_to_string(&tried).unwrap();
+            let ports: std::collections::HashSet<_> = ports.lines().collect();
+            assert_eq!(ports.len(), attempts);
+            std::fs::remove_file(&tried).unwrap();
+        }
+    }
 
     #[test]
     fn the_last_port_comes_first_unless_it_is_taken() {

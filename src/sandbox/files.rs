@@ -14,13 +14,19 @@ use runner_core::plan::Fault;
 const RETRY: Duration = Duration::from_millis(25);
 
 /// Makes the directory with its parents, readable by its owner only. One that is already there must be a real
-/// directory of ours, since we are about to execute what is in it.
+/// directory of ours, and not below somebody else's, since we are about to execute what is in it.
 pub(super) fn private_dir(path: &Path) -> Result<(), Fault> {
     let make = || -> io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+        let own = rustix::process::geteuid().as_raw();
         let found = path.symlink_metadata()?;
-        if !found.is_dir() || found.uid() != rustix::process::geteuid().as_raw() {
+        if !found.is_dir() || found.uid() != own {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is not a directory of this user"));
+        }
+        if let Some(parent) = path.parent()
+            && ![own, 0].contains(&parent.metadata()?.uid())
+        {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is in a directory of another user"));
         }
         if found.mode() & 0o077 != 0 {
             std::fs::set_permissions(path, PermissionsExt::from_mode(0o700))?;
@@ -98,6 +104,11 @@ mod tests {
         let link = root.path().join("link");
         std::os::unix::fs::symlink(&dir, &link).unwrap();
         assert!(private_dir(&link).unwrap_err().headline().contains("not a directory of this user"));
+        // Only root can give a directory away to see this.
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(root.path().join("a"), Some(65534), None).unwrap();
+            assert!(private_dir(&dir).unwrap_err().headline().contains("of another user"));
+        }
     }
 
     #[tokio::test]

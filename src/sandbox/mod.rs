@@ -32,10 +32,7 @@ pub use engine::engine_answers;
 use runner_core::plan::{Exit, Fault};
 pub use settings::Settings;
 
-use self::{
-    http::Door,
-    state::{Places, Record},
-};
+use self::state::{Places, Record};
 
 /// The emulator's version.
 pub const VERSION: &str = "1.5.33";
@@ -44,8 +41,8 @@ pub const VERSION: &str = "1.5.33";
 /// the emulator, so each environment has its own.
 pub const ACCOUNT: &str = "000000000000";
 
-/// The secret that goes with such an access key id. It is worth nothing anywhere, and checked only with
-/// [`Settings::auth`].
+/// The secret that goes with such an access key id. It is worth nothing anywhere: the emulator takes an account's
+/// number for its root and never checks that signature, not even with [`Settings::auth`].
 pub const SECRET_ACCESS_KEY: &str = "sandbox";
 
 /// The region of the emulator's own making; requests name theirs.
@@ -120,7 +117,8 @@ pub async fn ensure_in(settings: &Settings, progress: &(dyn Fn(&str) + Sync)) ->
     obtain(settings, progress, false).await.map(|private| private.sandbox)
 }
 
-/// A local AWS of this process's own in a directory of its own, sharing the installation of `settings`.
+/// A local AWS of this process's own in a directory of its own, sharing the installation of `settings`. One that
+/// already runs in that directory is ended.
 pub async fn start_private(dir: &Path, settings: &Settings) -> Result<Private, Fault> {
     obtain(&settings.clone().with_state_dir(dir), &|_| {}, true).await
 }
@@ -128,8 +126,8 @@ pub async fn start_private(dir: &Path, settings: &Settings) -> Result<Private, F
 /// [`status`], elsewhere. It waits for nobody and makes nothing.
 pub async fn status_in(settings: &Settings) -> Result<Option<Sandbox>, Fault> {
     let places = Places::of(&settings.state_dir);
-    match places.running()? {
-        Some(record) if answers(&record, GLANCE).await => Ok(Some(sandbox(&places, &record).await)),
+    match places.running().await? {
+        Some(record) if emulator::answers(&record, GLANCE).await => Ok(Some(sandbox(&places, &record).await)),
         _ => Ok(None),
     }
 }
@@ -142,13 +140,13 @@ pub async fn stop_in(settings: &Settings) -> Result<bool, Fault> {
     let places = Places::of(&settings.state_dir);
     let _held = files::lock(&places.command_lock, || {}).await?;
     let last = places.last();
-    let running = places.running()?;
+    let running = places.running().await?;
     if let Some(record) = &running {
         state::end(&places, record, settings.patience).await?;
     }
     // Also after one that was killed: its containers are still there.
     if let Some(record) = &last {
-        engine::sweep(&record.docker_host, &places.instance()?).await;
+        engine::sweep(&record.docker_host, &record.instance).await;
     }
     Ok(running.is_some())
 }
@@ -156,7 +154,7 @@ pub async fn stop_in(settings: &Settings) -> Result<bool, Fault> {
 /// [`reset`], elsewhere.
 pub async fn reset_in(settings: &Settings) -> Result<(), Fault> {
     let places = Places::of(&settings.state_dir);
-    let Some(record) = places.running()? else {
+    let Some(record) = places.running().await? else {
         return Err(Fault::new("resetting the local AWS", "it is not running")
             .with_hint("Any command with --sandbox starts it, empty.")
             .with_exit(Exit::Usage));
@@ -173,9 +171,9 @@ async fn obtain(settings: &Settings, progress: &(dyn Fn(&str) + Sync), tied: boo
     let _held = files::lock(&places.command_lock, wait).await?;
 
     let last = places.last();
-    if let Some(record) = places.running()? {
+    if let Some(record) = places.running().await? {
         let ours = record.build == install::build_id();
-        if ours && !tied && answers(&record, settings.patience).await {
+        if ours && !tied && emulator::answers(&record, settings.patience).await {
             if record.auth != settings.auth {
                 return Err(Fault::new("using the local AWS", "the one that runs was started with other rules (AUTH)")
                     .with_hint("Stop it first: runner sandbox stop"));
@@ -199,12 +197,6 @@ async fn obtain(settings: &Settings, progress: &(dyn Fn(&str) + Sync), tied: boo
     let ports = emulator::ports(last.map(|record| record.port));
     let started = emulator::start(settings, &places, &python, docker_host, tied, ports).await?;
     Ok(Private { sandbox: sandbox(&places, &started.record).await, _tie: started.tie })
-}
-
-/// Whether an emulator of the recorded version answers on the recorded port.
-async fn answers(record: &Record, within: Duration) -> bool {
-    let door = Door::Tcp(format!("127.0.0.1:{}", record.port));
-    emulator::health(&door, within).await.is_some_and(|version| version == record.version)
 }
 
 async fn sandbox(places: &Places, record: &Record) -> Sandbox {

@@ -18,7 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use super::files::{is_held, private_file, unusable};
 
-/// How often the lock of a process that was told to stop is looked at.
+/// A process that has taken the lock writes its record in the same breath.
+const WRITING: Duration = Duration::from_secs(2);
+/// How often a lock or a record that is about to change is looked at.
 const RETRY: Duration = Duration::from_millis(10);
 
 /// The files of one sandbox.
@@ -56,17 +58,28 @@ impl Places {
     }
 
     /// The record of the emulator that runs now, if one does.
-    pub(super) fn running(&self) -> Result<Option<Record>, Fault> {
-        if !is_held(&self.alive_lock)? {
-            return Ok(None);
+    pub(super) async fn running(&self) -> Result<Option<Record>, Fault> {
+        let deadline = Instant::now() + WRITING;
+        while is_held(&self.alive_lock)? {
+            if let Some(record) = self.last() {
+                return Ok(Some(record));
+            }
+            if Instant::now() > deadline {
+                let problem = "a process holds its lock, but its record is not there or not whole";
+                let hint = format!("End the process that holds {}, then try again.", self.alive_lock.display());
+                return Err(Fault::new("looking for the local AWS", problem).with_hint(hint));
+            }
+            tokio::time::sleep(RETRY).await;
         }
-        let record = self.last();
-        // Between taking the lock and writing the record the process has written none, or the one before it is
-        // still there; the second is told from the first by asking its port, which is the caller's to do.
-        record.map(Some).ok_or_else(|| {
-            Fault::new("reading the record of the local AWS", "a process holds it, but has written none")
-                .with_hint(format!("End the process that holds {}, then try again.", self.alive_lock.display()))
-        })
+        Ok(None)
+    }
+
+    /// Forgets the record of one that no longer runs, so that the next holder of the lock cannot be taken for it.
+    pub(super) fn forget(&self) -> Result<(), Fault> {
+        match std::fs::remove_file(&self.record) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(unusable("removing", &self.record, &e)),
+            _ => Ok(()),
+        }
     }
 
     /// The name under which this sandbox's containers are known, the same over restarts, so that what a killed
@@ -100,6 +113,8 @@ pub(super) struct Record {
     pub(super) port: u16,
     /// The emulator's version.
     pub(super) version: String,
+    /// The name it was given, which its health path repeats and its containers carry.
+    pub(super) instance: String,
     /// Which installation it runs from.
     pub(super) build: String,
     /// When it was started, RFC 3339, UTC.
@@ -140,6 +155,7 @@ mod tests {
             pid,
             port: 4566,
             version: "1".into(),
+            instance: "runner-0000000000000000".into(),
             build: "b".into(),
             started: "2026-11-24T20:00:00Z".into(),
             auth: false,
@@ -148,22 +164,30 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_record_is_believed_only_while_its_process_holds_the_lock() {
+    #[tokio::test]
+    async fn a_record_is_believed_only_while_its_process_holds_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let places = Places::of(dir.path());
-        assert_eq!(places.running().unwrap(), None);
+        assert_eq!(places.running().await.unwrap(), None);
         // A record whose process number now belongs to somebody else: to this test.
         let own = record(std::process::id().cast_signed());
         std::fs::write(&places.record, serde_json::to_vec(&own).unwrap()).unwrap();
-        assert_eq!(places.running().unwrap(), None);
+        assert_eq!(places.running().await.unwrap(), None);
         assert_eq!(places.last(), Some(own.clone()));
 
         let held = private_file(&places.alive_lock, false).unwrap();
         held.lock().unwrap();
-        assert_eq!(places.running().unwrap(), Some(own));
+        assert_eq!(places.running().await.unwrap(), Some(own.clone()));
         std::fs::write(&places.record, "{\"pid\":").unwrap();
-        assert!(places.running().unwrap_err().hint.unwrap().contains("alive.lock"));
+        assert!(places.running().await.unwrap_err().hint.unwrap().contains("alive.lock"));
+        // One that is just being written is waited for.
+        let (found, ()) = tokio::join!(places.running(), async {
+            std::fs::write(&places.record, serde_json::to_vec(&own).unwrap()).unwrap();
+        });
+        assert_eq!(found.unwrap(), Some(own));
+        places.forget().unwrap();
+        places.forget().unwrap();
+        assert_eq!(places.last(), None);
     }
 
     #[test]

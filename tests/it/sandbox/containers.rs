@@ -158,26 +158,26 @@ mod real {
         let image = Image::new(dir.path());
         let instance = std::fs::read_to_string(state.join("instance")).unwrap();
 
-        run_task(sandbox.port, image.0);
+        run_task(sandbox.port, &image.0);
         until(&instance, 1).await;
         reset_in(&settings).await.unwrap();
         until(&instance, 0).await;
 
-        run_task(sandbox.port, image.0);
+        run_task(sandbox.port, &image.0);
         until(&instance, 1).await;
         kill_process(Pid::from_raw(sandbox.pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
         let again = ensure_in(&settings, &|_| {}).await.unwrap();
         assert_ne!(again.pid, sandbox.pid);
         assert_eq!(containers(&instance), 0, "left by the one that was killed");
 
-        run_task(again.port, image.0);
+        run_task(again.port, &image.0);
         until(&instance, 1).await;
         assert!(stop_in(&settings).await.unwrap());
         assert_eq!(containers(&instance), 0, "left by the one that was stopped");
     }
 
     /// An image for the time of the test.
-    struct Image(&'static str);
+    struct Image(String);
 
     impl Image {
         fn new(dir: &std::path::Path) -> Self {
@@ -190,15 +190,15 @@ mod real {
             header.set_cksum();
             archive.append_data(&mut header, "wait", program.as_slice()).unwrap();
             archive.finish().unwrap();
-            let name = "runner-test-wait:1";
-            docker(&["import", path.to_str().unwrap(), name]);
+            let name = format!("runner-test-wait:{}", std::process::id());
+            docker(&["import", path.to_str().unwrap(), &name]);
             Self(name)
         }
     }
 
     impl Drop for Image {
         fn drop(&mut self) {
-            let _ = Command::new("docker").args(["rmi", "--force", self.0]).stdout(Stdio::null()).status();
+            let _ = Command::new("docker").args(["rmi", "--force", &self.0]).stdout(Stdio::null()).status();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    os::unix::fs::{PermissionsExt, symlink},
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -57,8 +57,12 @@ impl Machine {
 
     fn script(&self, name: &str, text: &str) -> PathBuf {
         let path = self.root.path().join("bin").join(name);
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        let draft = self.root.path().join(name);
+        std::fs::write(&draft, text).unwrap();
+        // Written by another process: a child that another test starts meanwhile would hold our writing end, and
+        // the script would be "text file busy".
+        let installed = std::process::Command::new("install").args(["-m", "755"]).args([&draft, &path]).status();
+        assert!(installed.unwrap().success());
         path
     }
 

@@ -81,10 +81,10 @@ async fn what_it_leaves_readable_sees_and_listens_on_is_its_own() {
     }
     assert_eq!(state.metadata().unwrap().mode() & 0o077, 0);
 
-    let Ok(environ) = std::fs::read_to_string(format!("/proc/{}/environ", sandbox.pid)) else {
-        assert!(!cfg!(target_os = "linux"));
+    if !cfg!(target_os = "linux") {
         return;
-    };
+    }
+    let environ = std::fs::read_to_string(format!("/proc/{}/environ", sandbox.pid)).unwrap();
     let mut names: Vec<_> = environ.split_terminator('\0').filter_map(|pair| Some(pair.split_once('=')?.0)).collect();
     names.sort_unstable();
     assert_eq!(
@@ -97,6 +97,7 @@ async fn what_it_leaves_readable_sees_and_listens_on_is_its_own() {
             "IOT_MTLS_ENABLED",
             "LANG",
             "MINISTACK_ACCOUNT_ID",
+            "MINISTACK_EDITION",
             "MINISTACK_HOSTNAME",
             "MINISTACK_REGION",
             "PATH",
@@ -106,6 +107,11 @@ async fn what_it_leaves_readable_sees_and_listens_on_is_its_own() {
             "TMPDIR",
         ]
     );
+
+    // A session of its own, which neither Ctrl-C nor a closed terminal reaches.
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", sandbox.pid)).unwrap();
+    let session = stat.rsplit_once(')').unwrap().1.split_whitespace().nth(3).unwrap();
+    assert_eq!(session, sandbox.pid.to_string());
 
     let sockets: Vec<_> = std::fs::read_dir(format!("/proc/{}/fd", sandbox.pid))
         .unwrap()
@@ -187,10 +193,26 @@ async fn a_private_one_checks_signatures_when_told_and_ends_with_its_owner() {
     let settings = settings(dir.path()).with_auth();
     let sandbox = start_private(dir.path(), &settings).await.unwrap();
     assert!(sandbox.auth);
-    let answer = post(sandbox.port, &unsigned("ssm", ACCOUNT, "AmazonSSM.DescribeParameters"), "{}");
-    assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    let ask = |key: &str| post(sandbox.port, &unsigned("ssm", key, "AmazonSSM.DescribeParameters"), "{}");
+    // An account's number is its root, whatever the signature.
+    assert!(ask(ACCOUNT).starts_with("HTTP/1.1 200"));
+    let answer = ask("AKIAIOSFODNN7EXAMPLE");
+    assert!(answer.starts_with("HTTP/1.1 4") && answer.contains("InvalidSignatureException"), "{answer}");
     drop(sandbox);
     until_gone(dir.path()).await;
+}
+
+#[tokio::test]
+async fn anothers_emulator_on_the_recorded_port_is_not_taken_for_ours() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let settings = settings(dir.path());
+    let ours = start_private(dir.path(), &settings).await.unwrap();
+    let theirs = start_private(other.path(), &settings).await.unwrap();
+    assert!(status_in(&settings).await.unwrap().is_some());
+    let record = dir.path().join("state.json");
+    let written = std::fs::read_to_string(&record).unwrap();
+    std::fs::write(&record, written.replace(&ours.port.to_string(), &theirs.port.to_string())).unwrap();
+    assert_eq!(status_in(&settings).await.unwrap(), None);
 }
 
 /// Waits until no process holds the record.
