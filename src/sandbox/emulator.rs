@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::process::Command;
 
 use super::{
-    ACCOUNT, REGION, VERSION,
+    REGION, VERSION,
     files::{private_dir, private_file, unusable},
     http::{Door, ask},
     install::{build_id, tail},
@@ -69,6 +69,7 @@ pub(super) async fn start(
             instance: places.instance()?,
             build: build_id(),
             started: jiff::Timestamp::now().to_string(),
+            account: settings.account.clone(),
             auth: settings.auth,
             docker_host: docker_host.to_owned(),
             tied,
@@ -158,7 +159,7 @@ fn environment(places: &Places, python: &Path, record: &Record) -> Result<Vec<(&
         ("IOT_MTLS_ENABLED", "0".to_owned()),
         ("SFTP_ENABLED", "0".to_owned()),
         ("MINISTACK_REGION", REGION.to_owned()),
-        ("MINISTACK_ACCOUNT_ID", ACCOUNT.to_owned()),
+        ("MINISTACK_ACCOUNT_ID", record.account.clone()),
         // Half of the label on its containers; the port is the other half.
         ("MINISTACK_HOSTNAME", record.instance.clone()),
         // Free text that the health path repeats: by it we know our own from any other on the same port.

@@ -67,6 +67,9 @@ pub struct Sandbox {
     pub version: String,
     /// When it was started; RFC 3339, UTC.
     pub started: String,
+    /// The account of requests that name none: Docker's pulls from the emulated registry. One that already ran keeps
+    /// the account it was started with.
+    pub account: String,
     /// Whether it checks signatures and policies.
     pub auth: bool,
     /// Whether its Docker engine answers now, so that tasks are containers and load balancers have targets.
@@ -206,6 +209,7 @@ async fn sandbox(places: &Places, record: &Record) -> Sandbox {
         pid: record.pid.unsigned_abs(),
         version: record.version.clone(),
         started: record.started.clone(),
+        account: record.account.clone(),
         auth: record.auth,
         engine: engine_answers(&record.docker_host).await,
         log: places.log.clone(),

@@ -64,6 +64,8 @@ pub struct Settings {
     pub installer_env: Vec<(OsString, OsString)>,
     /// Addresses of Docker engines, as in `DOCKER_HOST`; the first that answers is the emulator's.
     pub docker_hosts: Vec<String>,
+    /// The account of requests that name none, twelve digits: the engine's pulls from the emulated registry.
+    pub account: String,
     /// Whether the emulator checks signatures, IAM policies and trust policies.
     pub auth: bool,
     /// How long a running emulator may be silent, or take to stop, before it is killed.
@@ -97,6 +99,7 @@ impl Settings {
             search_path: var("PATH").map(OsStr::to_owned).unwrap_or_default(),
             docker_hosts: docker_hosts(var("DOCKER_HOST"), var("DOCKER_TLS_VERIFY").is_some(), &absolute),
             installer_env: vars.iter().filter(|(name, _)| is_for_installer(name)).cloned().collect(),
+            account: super::ACCOUNT.to_owned(),
             auth: false,
             patience: Duration::from_secs(15),
         })
@@ -105,6 +108,12 @@ impl Settings {
     /// The same installation and surroundings with a sandbox of its own in this directory.
     pub fn with_state_dir(mut self, state_dir: impl Into<PathBuf>) -> Self {
         self.state_dir = state_dir.into();
+        self
+    }
+
+    /// The same, with requests that name no account going to this one.
+    pub fn with_account(mut self, account: impl Into<String>) -> Self {
+        self.account = account.into();
         self
     }
 

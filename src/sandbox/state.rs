@@ -119,6 +119,8 @@ pub(super) struct Record {
     pub(super) build: String,
     /// When it was started, RFC 3339, UTC.
     pub(super) started: String,
+    /// The account of requests that name none.
+    pub(super) account: String,
     /// Whether it checks signatures and policies.
     pub(super) auth: bool,
     /// The engine it was given.
@@ -158,6 +160,7 @@ mod tests {
             instance: "runner-0000000000000000".into(),
             build: "b".into(),
             started: "2026-11-24T20:00:00Z".into(),
+            account: "000000000000".into(),
             auth: false,
             docker_host: "unix:///var/run/docker.sock".into(),
             tied: false,

@@ -36,7 +36,7 @@ impl Drop for Stopped<'_> {
 async fn two_commands_share_one_and_it_is_gone_after_a_stop() {
     let dir = tempfile::tempdir().unwrap();
     let state = dir.path().join("state");
-    let settings = settings(&state);
+    let settings = settings(&state).with_account("444455556666");
     let _stopped = Stopped(&state);
 
     assert_eq!(status_in(&settings).await.unwrap(), None);
@@ -52,6 +52,7 @@ async fn two_commands_share_one_and_it_is_gone_after_a_stop() {
     assert_eq!(sandbox.version, VERSION);
     assert_eq!(sandbox.endpoint, format!("http://127.0.0.1:{}", sandbox.port));
     assert!(!sandbox.engine && !sandbox.auth);
+    assert_eq!(sandbox.account, "444455556666");
 
     let put = r#"{"Name":"/a","Value":"1","Type":"String"}"#;
     let get = r#"{"Name":"/a"}"#;
@@ -61,6 +62,10 @@ async fn two_commands_share_one_and_it_is_gone_after_a_stop() {
     assert!(ask(ACCOUNT, "PutParameter", put).starts_with("HTTP/1.1 200"));
     assert!(ask(ACCOUNT, "GetParameter", get).contains(ACCOUNT));
     assert!(ask("111122223333", "GetParameter", get).contains("ParameterNotFound"), "accounts are apart");
+    // Without credentials, as the engine pulls.
+    let form = "Content-Type: application/x-www-form-urlencoded\r\n";
+    let caller = post(sandbox.port, form, "Action=GetCallerIdentity&Version=2011-06-15");
+    assert!(caller.contains("<Account>444455556666</Account>"), "{caller}");
     reset_in(&settings).await.unwrap();
     assert!(ask(ACCOUNT, "GetParameter", get).contains("ParameterNotFound"));
 
@@ -193,6 +198,8 @@ async fn a_private_one_checks_signatures_when_told_and_ends_with_its_owner() {
     let settings = settings(dir.path()).with_auth();
     let sandbox = start_private(dir.path(), &settings).await.unwrap();
     assert!(sandbox.auth);
+    let caller = post(sandbox.port, "Content-Type: application/x-www-form-urlencoded\r\n", "Action=GetCallerIdentity");
+    assert!(caller.starts_with("HTTP/1.1 403"), "{caller}");
     let ask = |key: &str| post(sandbox.port, &unsigned("ssm", key, "AmazonSSM.DescribeParameters"), "{}");
     // An account's number is its root, whatever the signature.
     assert!(ask(ACCOUNT).starts_with("HTTP/1.1 200"));
