@@ -1,0 +1,5 @@
+//! The one integration-test binary: each would link every SDK anew.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod sandbox;
