@@ -4,9 +4,9 @@
 //! resource ([`Holds`]), and guard, deletion policies and documentation read it there. A new stack is one new file and
 //! one line in [`STACKS`]; [`network`] is the one to copy.
 
-mod create_only;
 pub mod certificate;
 pub mod cluster;
+mod create_only;
 pub mod database;
 pub mod edge;
 mod export;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Stage,
-    wanted::{Wanted, needs, shown},
+    wanted::{Wanted, shown},
 };
 use crate::{
     infra::{STACKS, StackDesired, StackKind},
@@ -76,7 +76,7 @@ impl Stage for StackStage {
             .into_iter()
             .map(|stack| Node {
                 id: id(self.kind, alone, &stack),
-                needs: needs(&stack).iter().filter_map(|key| by_key.get(key).cloned()).collect(),
+                needs: stack.needs().iter().filter_map(|key| by_key.get(key).cloned()).collect(),
                 service: stack.service,
             })
             .collect()

@@ -1,11 +1,11 @@
 //! A stack as it shall be, resolved against the world: text of its template, values of its parameters, its hash.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde_json::{Map, Value as Json, json};
 
 use crate::{
-    infra::{self, Holds, Source, StackDesired},
+    infra::{self, Body, Holds, Source, StackDesired},
     plan::{Stack, World, digest},
     text::Span,
     workflow::{Environment, Value},
@@ -24,18 +24,19 @@ pub(super) struct Wanted {
 impl Wanted {
     /// From a stack's rendering.
     pub(super) fn new(env: &Environment, desired: &StackDesired) -> Self {
-        let template = &desired.template;
-        let parameters =
-            template.parameters.iter().map(|(name, parameter)| (name.clone(), parameter.source.clone())).collect();
-        let about = template
-            .resources
-            .iter()
-            .map(|(id, resource)| {
-                let span = resource.origin.as_deref().and_then(|origin| env.origins.find(origin));
-                (id.clone(), (resource.holds, span))
-            })
-            .collect();
-        Self { template: template.to_json(), parameters, about }
+        let parameters = desired.parameters().into_iter().map(|(name, source)| (name.to_owned(), source)).collect();
+        let about = match &desired.body {
+            Body::Rendered(template) => template
+                .resources
+                .iter()
+                .map(|(id, resource)| {
+                    let span = resource.origin.as_deref().and_then(|origin| env.origins.find(origin));
+                    (id.clone(), (resource.holds, span))
+                })
+                .collect(),
+            Body::Own { .. } => BTreeMap::new(),
+        };
+        Self { template: desired.to_json(), parameters, about }
     }
 
     /// What is known of a resource beside the template; nothing of one that is only in the old template.
@@ -71,6 +72,7 @@ impl Wanted {
             .map(|(name, source)| {
                 let value = match source {
                     Source::Output { stack, output } => world.output(env, stack, output),
+                    Source::Text(text) => text.resolve(&world.outputs(env)),
                     Source::Literal(text) => Value::Known(text.clone()),
                     Source::Protect => Value::Known(protect.to_string()),
                 };
@@ -93,17 +95,6 @@ impl Wanted {
         }
         template.to_string()
     }
-}
-
-/// The keys of the stacks that must be made before this one.
-pub(super) fn needs(desired: &StackDesired) -> BTreeSet<String> {
-    let mut needs: BTreeSet<String> = desired.after.iter().cloned().collect();
-    for parameter in desired.template.parameters.values() {
-        if let Source::Output { stack, .. } = &parameter.source {
-            needs.insert(stack.clone());
-        }
-    }
-    needs
 }
 
 /// The values as text, what is pending as its reference.
