@@ -1,1 +1,57 @@
-//! deploy
+//! ECS, ELBv2, autoscaling, logs, the HTTP probe: looks at what a rollout is made of, and acts on it.
+
+mod evidence;
+mod follow;
+mod logs;
+mod observe;
+mod poller;
+mod probe;
+mod register;
+mod rule;
+mod run_task;
+mod scaling;
+mod service;
+mod targets;
+
+use runner_core::{plan::Fault, report::Fact};
+use serde_json::Value as Json;
+
+pub use follow::{Followed, follow};
+pub use observe::{describe_services, newest_revision, task_runs};
+pub use poller::Poller;
+pub use probe::{Probe, ProbeVia};
+pub use register::register;
+pub use rule::put_rules;
+pub use run_task::run_task;
+pub use scaling::put_scaling;
+pub use service::put_service;
+
+/// Where facts go while something is done.
+pub type Emit<'a> = &'a (dyn Fn(Fact) + Send + Sync);
+
+/// Sends an operation with the API's own JSON and gives the answer's; a failure is a [`Fault`] of what was being done.
+macro_rules! call {
+    ($client:expr, $operation:ident, $body:expr, $doing:expr) => {{
+        let raw = $crate::aws::Raw::new(&$body);
+        match $client.$operation().customize().interceptor(raw.clone()).send().await {
+            Ok(_) => Ok(raw.answer()),
+            Err(error) => Err($crate::aws::fault($doing, &error)),
+        }
+    }};
+}
+use call;
+
+/// The entries of a list in an answer; none where there is no such list.
+fn list<'a>(json: &'a Json, key: &str) -> &'a [Json] {
+    json[key].as_array().map(Vec::as_slice).unwrap_or_default()
+}
+
+/// A text in an answer; empty where there is none.
+fn text<'a>(json: &'a Json, key: &str) -> &'a str {
+    json[key].as_str().unwrap_or_default()
+}
+
+/// Whether a fault means this.
+fn means(fault: &Fault, code: crate::aws::Code) -> bool {
+    fault.code.as_deref().and_then(crate::aws::Code::of) == Some(code)
+}

@@ -167,7 +167,7 @@ impl Watch {
         if let Some(mine) = mine.filter(|mine| mine.rollout == Rollout::Failed) {
             self.failed = Some(mine.reason.one_line());
         }
-        let Some(primary) = primary else { return None };
+        let primary = primary?;
         if primary.id == ours {
             return match primary.rollout {
                 Rollout::Failed if self.first || primary.desired == 0 || service.deployments.len() == 1 => {

@@ -1,0 +1,204 @@
+//! The HTTP probe: one request to a healthy service, as a user's browser would send it. It never decides a verdict.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::time::Instant;
+
+/// Longest wait for the answer.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// Most bytes of the answer that are read.
+const LIMIT: usize = 64 * 1024;
+
+/// How the load balancer is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProbeVia {
+    /// By its own DNS name, with the service's host in Host and SNI: the service's DNS record may not be there yet.
+    LoadBalancer {
+        /// The load balancer's DNS name.
+        dns_name: String,
+    },
+    /// Through a local AWS, which serves load balancers under a path of its own.
+    Local {
+        /// `http://127.0.0.1:PORT`.
+        url: String,
+        /// The load balancer's name.
+        name: String,
+        /// The account it belongs to.
+        account: String,
+    },
+}
+
+/// What is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    /// The way to the load balancer.
+    pub via: ProbeVia,
+    /// The service's host; none where it is the load balancer's default.
+    pub host: Option<String>,
+    /// Whether the listener speaks TLS.
+    pub tls: bool,
+    /// `/health`.
+    pub path: String,
+    /// Whether addresses of the machine itself and of its cloud are refused: on a shared runner a name that leads
+    /// there is an attack.
+    pub refuse_local: bool,
+}
+
+impl Probe {
+    /// Asks once and says what came: "200 in 12 ms", or why there was no answer.
+    pub async fn ask(&self) -> Result<String, String> {
+        let began = Instant::now();
+        let answer = tokio::time::timeout(TIMEOUT, self.send()).await;
+        match answer {
+            Ok(Ok(status)) => Ok(format!("{status} in {} ms", began.elapsed().as_millis())),
+            Ok(Err(words)) => Err(words),
+            Err(_) => Err(format!("no answer within {} s", TIMEOUT.as_secs())),
+        }
+    }
+
+    async fn send(&self) -> Result<u16, String> {
+        let (request, addresses) = match &self.via {
+            ProbeVia::Local { url, name, account } => {
+                // The port in Host picks the listener, the credential's account the load balancer's.
+                let port = if self.tls { 443 } else { 80 };
+                let host = format!("{}:{port}", self.host.as_deref().unwrap_or("localhost"));
+                let request = Request::get(format!("{url}/_alb/{name}{}", self.path))
+                    .header(header::HOST, host)
+                    .header(header::AUTHORIZATION, format!("AWS4-HMAC-SHA256 Credential={account}/local"));
+                (request, None)
+            }
+            ProbeVia::LoadBalancer { dns_name } => {
+                let host = self.host.as_deref().unwrap_or(dns_name);
+                let scheme = if self.tls { "https" } else { "http" };
+                let port = if self.tls { 443 } else { 80 };
+                (Request::get(format!("{scheme}://{host}{}", self.path)), Some(self.resolve(dns_name, port).await?))
+            }
+        };
+        let request = request
+            .header(header::USER_AGENT, concat!("finance-infra-action/", env!("CARGO_PKG_VERSION")))
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| error.to_string())?;
+        let answer = match addresses {
+            None => Client::builder(TokioExecutor::new()).build(HttpConnector::new()).request(request).await,
+            Some(addresses) => {
+                let resolver = tower_of(addresses);
+                let mut connector = HttpConnector::new_with_resolver(resolver);
+                connector.enforce_http(false);
+                if self.tls {
+                    let connector = hyper_rustls::HttpsConnectorBuilder::new()
+                        .with_provider_and_native_roots(rustls::crypto::ring::default_provider())
+                        .map_err(|error| error.to_string())?
+                        .https_only()
+                        .enable_http1()
+                        .wrap_connector(connector);
+                    Client::builder(TokioExecutor::new()).build(connector).request(request).await
+                } else {
+                    Client::builder(TokioExecutor::new()).build(connector).request(request).await
+                }
+            }
+        };
+        let answer = answer.map_err(|error| chain(&error))?;
+        let status = answer.status().as_u16();
+        // The body is read so that the connection ends well, but no further than this.
+        let _ = Limited::new(answer.into_body(), LIMIT).collect().await;
+        Ok(status)
+    }
+
+    /// Resolves once; the connection goes to these addresses and no others.
+    async fn resolve(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, String> {
+        let found = tokio::net::lookup_host((name, port)).await.map_err(|error| format!("{name}: {error}"))?;
+        let addresses: Vec<SocketAddr> =
+            found.filter(|address| !self.refuse_local || !is_local(address.ip())).collect();
+        if addresses.is_empty() {
+            return Err(format!("{name} leads to no address that may be asked"));
+        }
+        Ok(addresses)
+    }
+}
+
+/// Loopback, link-local (the metadata service among them) and unspecified addresses.
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast(),
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => is_local(IpAddr::V4(v4)),
+            None => {
+                v6.is_loopback()
+                    || v6.is_unspecified()
+                    || v6.is_unicast_link_local()
+                    // The metadata service's address over IPv6.
+                    || v6 == std::net::Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+            }
+        },
+    }
+}
+
+/// A resolver that knows one answer.
+fn tower_of(
+    addresses: Vec<SocketAddr>,
+) -> impl tower_service::Service<
+    hyper_util::client::legacy::connect::dns::Name,
+    Response = std::vec::IntoIter<SocketAddr>,
+    Error = std::io::Error,
+    Future = std::future::Ready<Result<std::vec::IntoIter<SocketAddr>, std::io::Error>>,
+> + Clone
++ Send
++ 'static {
+    Fixed(Arc::new(addresses))
+}
+
+#[derive(Clone)]
+struct Fixed(Arc<Vec<SocketAddr>>);
+
+impl tower_service::Service<hyper_util::client::legacy::connect::dns::Name> for Fixed {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = std::io::Error;
+    type Future = std::future::Ready<Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+        std::task::Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: hyper_util::client::legacy::connect::dns::Name) -> Self::Future {
+        std::future::ready(Ok(self.0.as_ref().clone().into_iter()))
+    }
+}
+
+/// hyper's own words say no more than "client error (Connect)".
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(source) = next {
+        text = format!("{text}: {source}");
+        next = source.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_local;
+
+    #[test]
+    fn addresses_of_the_machine_and_its_cloud_are_local() {
+        for address in
+            ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "fe80::1", "fd00:ec2::254", "::ffff:127.0.0.1"]
+        {
+            assert!(is_local(address.parse().unwrap()), "{address}");
+        }
+        for address in ["10.0.1.7", "52.1.2.3", "2600:1f18::1"] {
+            assert!(!is_local(address.parse().unwrap()), "{address}");
+        }
+    }
+}

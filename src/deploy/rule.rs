@@ -1,0 +1,180 @@
+//! The listener rules that lead to a service. This is their one owner: weights are ECS's during a shift, so an
+//! existing rule is changed in its conditions and priority only, never in its actions.
+
+use aws_sdk_elasticloadbalancingv2::types::{
+    Action, ActionTypeEnum, HostHeaderConditionConfig, PathPatternConditionConfig, RedirectActionConfig,
+    RedirectActionStatusCodeEnum, Rule, RuleCondition, RulePriorityPair,
+};
+use runner_core::{
+    plan::{Fault, PutRule},
+    report::{Changed, Fact},
+};
+use serde_json::Value as Json;
+
+use super::{Emit, list, text};
+use crate::aws::{Clients, fault};
+
+/// Makes the rules as `put` says and gives the ARN of the first, which leads to the service.
+pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Result<String, Fault> {
+    let listener = put.rules.first().map(|rule| text(rule, "ListenerArn").to_owned()).unwrap_or_default();
+    let seen = describe(clients, &put.service, &listener).await?;
+    let mut first = None;
+    for wanted in &put.rules {
+        let arn = put_rule(clients, &put.service, &listener, wanted, &seen, emit).await?;
+        first.get_or_insert(arn);
+    }
+    Ok(first.unwrap_or_default())
+}
+
+async fn describe(clients: &Clients, service: &str, listener: &str) -> Result<Vec<Rule>, Fault> {
+    let mut rules = Vec::new();
+    let mut marker = None;
+    loop {
+        let answer = clients
+            .elbv2()
+            .describe_rules()
+            .listener_arn(listener)
+            .set_marker(marker)
+            .send()
+            .await
+            .map_err(|error| fault(format!("looking at the listener rules for {service} ({listener})"), &error))?;
+        rules.extend(answer.rules.unwrap_or_default());
+        marker = answer.next_marker;
+        if marker.is_none() {
+            return Ok(rules);
+        }
+    }
+}
+
+async fn put_rule(
+    clients: &Clients,
+    service: &str,
+    listener: &str,
+    wanted: &Json,
+    seen: &[Rule],
+    emit: Emit<'_>,
+) -> Result<String, Fault> {
+    let priority = wanted["Priority"].as_i64().and_then(|number| i32::try_from(number).ok()).unwrap_or_default();
+    let conditions: Vec<RuleCondition> = list(wanted, "Conditions").iter().map(condition).collect();
+    let doing = |verb: &str| format!("{verb} the listener rule for {service} (priority {priority})");
+    let Some(rule) = seen.iter().find(|rule| is_same(rule, wanted)) else {
+        let answer = clients
+            .elbv2()
+            .create_rule()
+            .listener_arn(listener)
+            .priority(priority)
+            .set_conditions(Some(conditions))
+            .set_actions(Some(list(wanted, "Actions").iter().map(action).collect()))
+            .send()
+            .await
+            .map_err(|error| {
+                let mut fault = fault(doing("creating"), &error);
+                if super::means(&fault, crate::aws::Code::AlreadyExists) {
+                    fault.hint =
+                        Some(format!("another rule has that priority: give services.{service}.priority another"));
+                }
+                fault
+            })?;
+        emit(Fact::Changed(Changed::new("created", format!("listener rule for {service} (priority {priority})"))));
+        let arn = answer.rules.unwrap_or_default().into_iter().next().and_then(|rule| rule.rule_arn);
+        return arn.ok_or_else(|| Fault::new(doing("creating"), "the answer names no rule"));
+    };
+    let arn = rule.rule_arn.clone().unwrap_or_default();
+    let mut changed = false;
+    if rule.priority() != Some(&priority.to_string()) {
+        let pair = RulePriorityPair::builder().rule_arn(&arn).priority(priority).build();
+        clients
+            .elbv2()
+            .set_rule_priorities()
+            .rule_priorities(pair)
+            .send()
+            .await
+            .map_err(|error| fault(doing("moving"), &error))?;
+        changed = true;
+    }
+    if values(rule.conditions()) != values(&conditions) {
+        clients
+            .elbv2()
+            .modify_rule()
+            .rule_arn(&arn)
+            .set_conditions(Some(conditions))
+            .send()
+            .await
+            .map_err(|error| fault(doing("changing the conditions of"), &error))?;
+        changed = true;
+    }
+    if changed {
+        emit(Fact::Changed(Changed::new("updated", format!("listener rule for {service} (priority {priority})"))));
+    }
+    Ok(arn)
+}
+
+/// A rule is ours if it forwards to the target group, or, for a redirect, if it leads to the same host. After a shift
+/// the other of two target groups may be the live one: both are named in a forward with weights.
+fn is_same(rule: &Rule, wanted: &Json) -> bool {
+    list(wanted, "Actions").iter().any(|wanted| {
+        rule.actions().iter().any(|action| match text(wanted, "Type") {
+            "forward" => {
+                let group = text(wanted, "TargetGroupArn");
+                action.target_group_arn() == Some(group)
+                    || action.forward_config().is_some_and(|config| {
+                        config.target_groups().iter().any(|tuple| tuple.target_group_arn() == Some(group))
+                    })
+            }
+            _ => action
+                .redirect_config()
+                .is_some_and(|config| config.host() == wanted.pointer("/RedirectConfig/Host").and_then(Json::as_str)),
+        })
+    })
+}
+
+fn condition(json: &Json) -> RuleCondition {
+    let builder = RuleCondition::builder().field(text(json, "Field"));
+    let values = |config: &str| -> Vec<String> {
+        list(&json[config], "Values").iter().filter_map(Json::as_str).map(str::to_owned).collect()
+    };
+    match text(json, "Field") {
+        "host-header" => builder
+            .host_header_config(
+                HostHeaderConditionConfig::builder().set_values(Some(values("HostHeaderConfig"))).build(),
+            )
+            .build(),
+        _ => builder
+            .path_pattern_config(
+                PathPatternConditionConfig::builder().set_values(Some(values("PathPatternConfig"))).build(),
+            )
+            .build(),
+    }
+}
+
+fn action(json: &Json) -> Action {
+    match text(json, "Type") {
+        "redirect" => {
+            let config = RedirectActionConfig::builder()
+                .set_host(json.pointer("/RedirectConfig/Host").and_then(Json::as_str).map(str::to_owned))
+                .status_code(RedirectActionStatusCodeEnum::Http301)
+                .build();
+            Action::builder().r#type(ActionTypeEnum::Redirect).redirect_config(config).build()
+        }
+        _ => Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(text(json, "TargetGroupArn")).build(),
+    }
+}
+
+/// Field and values of conditions, in an order of their own: the older `Values` and the newer configs say the same.
+fn values(conditions: &[RuleCondition]) -> Vec<(String, Vec<String>)> {
+    let mut all: Vec<_> = conditions
+        .iter()
+        .map(|condition| {
+            let configured = condition
+                .host_header_config()
+                .map(|config| config.values())
+                .or_else(|| condition.path_pattern_config().map(|config| config.values()))
+                .filter(|values| !values.is_empty());
+            let mut values = configured.unwrap_or_else(|| condition.values()).to_vec();
+            values.sort();
+            (condition.field().unwrap_or_default().to_owned(), values)
+        })
+        .collect();
+    all.sort();
+    all
+}

@@ -1,0 +1,111 @@
+//! Runs a one-off task to its end: logs streamed, exit code true, never run twice for one revision.
+
+use std::time::Duration;
+
+use runner_core::{
+    plan::{Fault, RunTask, TaskDefinition},
+    report::{Changed, Fact, Failure},
+    text::Foreign,
+};
+use serde_json::{Value as Json, json};
+use tokio::time::Instant;
+
+use super::{Emit, call, evidence, list, logs::Stream, text};
+use crate::aws::Clients;
+
+/// The first pause between looks, and the longest.
+const PAUSE: Duration = Duration::from_millis(250);
+const LONGEST: Duration = Duration::from_secs(3);
+
+/// Runs the task, or goes on with the one that is under way, until its container has ended. Success is written to the
+/// revision as a tag: that is the durable mark by which no later run repeats it.
+pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emit<'_>) -> Result<(), Failure> {
+    let doing = || format!("running {} of {} ({}) in {cluster}", run.purpose, run.service, run.command.join(" "));
+    let revision = run.revision.shown();
+    let arn = match &run.task {
+        Some(arn) => {
+            emit(Fact::Progress(format!("found again: {}", arn.rsplit('/').next().unwrap_or(arn))));
+            arn.clone()
+        }
+        None => start(clients, cluster, run, &doing()).await?,
+    };
+    let mut stream = Stream::of(&run.log_group, &run.service, &run.container, &arn);
+    let began = Instant::now();
+    let deadline = began + Duration::from_secs(u64::from(run.timeout));
+    loop {
+        let body = json!({ "cluster": cluster, "tasks": [arn] });
+        let answer = call!(clients.ecs(), describe_tasks, body, doing())?;
+        let task = list(&answer, "tasks").first().cloned().unwrap_or(Json::Null);
+        let stopped = text(&task, "lastStatus") == "STOPPED";
+        for line in stream.next(clients).await? {
+            emit(Fact::Line { from: run.service.clone(), line });
+        }
+        if stopped {
+            return end(clients, run, revision, &task, &doing(), emit).await;
+        }
+        if Instant::now() >= deadline {
+            let fault = Fault::new(doing(), format!("it did not end within {} s and still runs", run.timeout))
+                .with_hint(format!("stop it or give {} more time with `timeout`", run.purpose));
+            return Err(fault.into());
+        }
+        tokio::time::sleep((began.elapsed() / 10).clamp(PAUSE, LONGEST)).await;
+    }
+}
+
+/// RunTask may answer 200 with `failures` and no task.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
+async fn start(clients: &Clients, cluster: &str, run: &RunTask, doing: &str) -> Result<String, Fault> {
+    let mut body = run.input.clone();
+    body["cluster"] = cluster.into();
+    body["taskDefinition"] = run.revision.shown().into();
+    let answer = call!(clients.ecs(), run_task, body, doing)?;
+    match list(&answer, "tasks").first() {
+        Some(task) => Ok(text(task, "taskArn").to_owned()),
+        None => {
+            let failures: Vec<String> = list(&answer, "failures")
+                .iter()
+                .map(|failure| format!("{} {}", text(failure, "reason"), text(failure, "detail")).trim().to_owned())
+                .collect();
+            let words = if failures.is_empty() { "no task was started".to_owned() } else { failures.join("; ") };
+            Err(Fault::new(doing, words).with_hint("run the same command again: nothing was started"))
+        }
+    }
+}
+
+async fn end(
+    clients: &Clients,
+    run: &RunTask,
+    revision: &str,
+    task: &Json,
+    doing: &str,
+    emit: Emit<'_>,
+) -> Result<(), Failure> {
+    let named = list(task, "containers").iter().find(|container| text(container, "name") == run.container);
+    let exit_code = named.and_then(|container| container["exitCode"].as_i64());
+    if exit_code == Some(0) {
+        let key = format!("{}{}", TaskDefinition::DONE, run.purpose);
+        let id = text(task, "taskArn").rsplit('/').next().unwrap_or_default();
+        let body = json!({ "resourceArn": revision, "tags": [{ "key": key, "value": id }] });
+        call!(clients.ecs(), tag_resource, body, format!("marking {} of {} as done", run.purpose, run.service))?;
+        emit(Fact::Changed(Changed::new(
+            "ran",
+            format!("{} of {}: {}", run.purpose, run.service, run.command.join(" ")),
+        )));
+        emit(Fact::TaskDone { purpose: run.purpose.clone(), command: run.command.clone() });
+        return Ok(());
+    }
+    let words = match exit_code {
+        Some(code) => format!("container {} ended with exit code {code}", run.container),
+        // Null is failure: the container never ran, or ECS lost it.
+        None => format!("container {} ended without an exit code", run.container),
+    };
+    let fault = Fault::new(doing, Foreign::new(words))
+        .with_hint("nothing was rolled out; mend the command or the image, then push");
+    let mut failure = Failure::from(fault);
+    failure.evidence = evidence::folded(&evidence::of_task(task));
+    let stream = Stream::of(&run.log_group, &run.service, &run.container, text(task, "taskArn"));
+    let lines = stream.tail(clients, 10).await.unwrap_or_default();
+    failure.evidence.extend(lines.into_iter().map(|line| (run.container.clone(), line)));
+    failure.users = Some("unaffected: nothing was rolled out".to_owned());
+    Err(failure)
+}
