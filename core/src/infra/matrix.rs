@@ -190,8 +190,7 @@ fn everything_that_holds_data_outlives_its_replacement() {
     }
 }
 
-/// For linters that read files: `TEMPLATES=DIR cargo test -p runner-core infra::matrix` writes every template, with the
-/// sources of its parameters beside it.
+/// For linters that read files: `TEMPLATES=DIR cargo test -p runner-core infra::matrix` writes every template.
 #[test]
 fn every_template_can_be_written_and_read_back() {
     let directory = std::env::var_os("TEMPLATES").map(PathBuf::from);

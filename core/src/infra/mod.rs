@@ -148,3 +148,26 @@ impl StackDesired {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_a_stack_is_in_the_list_under_its_name() {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/infra");
+        let mut files = BTreeSet::new();
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let text = std::fs::read_to_string(&path).unwrap_or_default();
+            if text.contains("\npub fn stacks(env: &Environment)") {
+                files.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
+            }
+        }
+        let listed: BTreeSet<String> = STACKS
+            .iter()
+            .map(|kind| kind.stage.trim_start_matches("bootstrap-").trim_end_matches("-stacks").to_owned())
+            .collect();
+        assert_eq!(listed, files);
+    }
+}

@@ -251,19 +251,24 @@ fn endpoints(template: &mut Template, env: &Environment, egress: Egress, place: 
 
 /// The services that the tasks of this environment call. Each endpoint costs by the hour, so none is made unasked.
 fn endpoint_services(env: &Environment) -> Vec<&'static str> {
-    let secrets = || {
-        env.services.values().flat_map(|service| {
-            service.secrets.values().chain(service.sidecars.values().flat_map(|sidecar| sidecar.secrets.values()))
-        })
+    let mut sources = env.services.values().flat_map(|service| {
+        service.secrets.values().chain(service.sidecars.values().flat_map(|sidecar| sidecar.secrets.values()))
+    });
+    let of_parameter = |source: &SecretSource| match source {
+        SecretSource::Ssm | SecretSource::SsmExisting(_) => true,
+        SecretSource::SecretsManager { .. } => false,
+        SecretSource::Database => {
+            matches!(&env.database, Some(Database::Existing { url, .. }) if !url.contains(":secretsmanager:"))
+        }
     };
-    let own_definition = env.services.values().any(|service| service.task_definition.is_some());
-    let parameters = |it: &SecretSource| matches!(it, SecretSource::Ssm | SecretSource::SsmExisting(_));
+    // What a definition of the user's own starts with is not read here.
+    let any = env.services.values().any(|service| service.task_definition.is_some());
     let wanted = [
         ("ecr.api", true),
         ("ecr.dkr", true),
         ("logs", true),
-        ("ssm", own_definition || secrets().any(parameters)),
-        ("secretsmanager", own_definition || secrets().any(|it| !parameters(it))),
+        ("ssm", any || sources.clone().any(of_parameter)),
+        ("secretsmanager", any || sources.any(|source| !of_parameter(source))),
         ("ssmmessages", env.services.values().any(|service| service.execute_command)),
         ("xray", env.monitoring.tracing),
     ];
