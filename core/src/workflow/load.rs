@@ -229,7 +229,7 @@ impl Workflow {
         let differs = self.builds_that_differ(given);
         let environment = keys.map(|keys| {
             let mut environment = lower(keys, name, &differs, files, &mut reader);
-            check::environment(&mut environment, self, &mut reader);
+            check::environment(&mut environment, &self.environment_names(), &mut reader);
             environment
         });
         let Reader { problems, warnings, defaults, .. } = reader;
@@ -265,7 +265,7 @@ impl Workflow {
     }
 
     /// The names of the environments.
-    pub(super) fn environment_names(&self) -> Vec<String> {
+    fn environment_names(&self) -> Vec<String> {
         self.environments.iter().map(|(name, ..)| name.clone()).collect()
     }
 }

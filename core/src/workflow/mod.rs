@@ -18,7 +18,9 @@ mod tests;
 mod tree;
 mod value;
 
+pub use check::STAGES;
 pub use environment::*;
 pub use load::{Files, Given, Workflow, defaults, load};
 pub use problems::{Problem, Problems, Warning};
+pub use section::{explain, schema};
 pub use value::{Outputs, Part, Text, Value};

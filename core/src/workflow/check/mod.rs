@@ -1,32 +1,42 @@
 //! What one key alone cannot show: what must fit together, in an environment and between environments.
 
+mod across;
+mod graph;
+mod names;
+mod network;
+mod parts;
+mod rollout;
+mod routing;
+mod service;
+mod size;
+mod variables;
+
+pub(super) use across::across;
+pub use names::STAGES;
+
 use super::Environment;
-use super::load::Workflow;
 use super::parse::{join, problem};
 use super::problems::Problem;
 use super::section::Reader;
 use super::tree::{Kind, Node};
 use crate::text::Span;
 
-/// Checks an environment, and decides what depends on all services together.
-pub(super) fn environment(environment: &mut Environment, _: &Workflow, _: &mut Reader<'_>) {
-    default_route(environment);
-}
-
-/// If exactly one service has a port and none a host, it is what the load balancer shows.
-fn default_route(environment: &mut Environment) {
-    if environment.services.values().any(|service| service.host.is_some()) {
-        return;
+/// Checks an environment, and decides what depends on all services together. `environments` are the names of all.
+pub(super) fn environment(environment: &mut Environment, environments: &[String], reader: &mut Reader<'_>) {
+    routing::default_route(environment);
+    let env = &*environment;
+    names::check(env, reader);
+    network::check(env, reader);
+    parts::check(env, reader);
+    for service in env.services.values() {
+        size::check(service, reader);
+        service::check(env, service, reader);
+        rollout::check(service, reader);
+        variables::check(env, service, reader);
     }
-    let mut with_port =
-        environment.services.values_mut().filter(|service| service.port.is_some() && service.schedule.is_none());
-    if let (Some(only), None) = (with_port.next(), with_port.next()) {
-        only.default_route = true;
-    }
+    routing::check(env, reader);
+    graph::check(env, environments, reader);
 }
-
-/// Checks environments against each other.
-pub(super) fn across(_: &[Environment], _: &[(String, Span, Node)], _: &mut Vec<Problem>) {}
 
 /// `{{resolve:…}}` in any text: CloudFormation would put the value of any secret or parameter there.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/dynamic-references.html>
@@ -36,10 +46,14 @@ pub(super) fn dynamic_references(node: &Node, path: &str, problems: &mut Vec<Pro
         let message = "`{{resolve:` is not allowed: CloudFormation would put a secret's value here".to_owned();
         problems.push(problem(Some(span), path, message, Some(help.to_owned())));
     };
+    // Also with spaces inside, and with an escape (`$${`) or name that would leave the braces: what stands between
+    // `{{` and `resolve` is looked through.
+    let holds = |text: &str| {
+        let text: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+        text.to_ascii_lowercase().contains("{{resolve")
+    };
     match &node.kind {
-        Kind::Text(text) if text.to_ascii_lowercase().replace(char::is_whitespace, "").contains("{{resolve:") => {
-            refuse(node.span, path, problems);
-        }
+        Kind::Text(text) if holds(text) => refuse(node.span, path, problems),
         Kind::List(items) => {
             for (index, item) in items.iter().enumerate() {
                 dynamic_references(item, &join(path, &index.to_string()), problems);
@@ -47,7 +61,7 @@ pub(super) fn dynamic_references(node: &Node, path: &str, problems: &mut Vec<Pro
         }
         Kind::Map(entries) => {
             for entry in entries {
-                if entry.key.to_ascii_lowercase().contains("{{resolve:") {
+                if holds(&entry.key) {
                     refuse(entry.key_span, path, problems);
                 }
                 dynamic_references(&entry.value, &join(path, &entry.key), problems);

@@ -2,15 +2,19 @@
 //! its part of the JSON Schema. Adding a key is one line in [`app`] or [`service`].
 
 mod app;
+mod explain;
 mod leaf;
 mod reader;
+mod schema;
 mod service;
 mod shape;
 mod word;
 
 pub(super) use app::*;
+pub use explain::explain;
 pub(super) use leaf::*;
 pub(super) use reader::{Field, Read, Reader, listed};
+pub use schema::schema;
 pub(super) use service::*;
 pub(super) use shape::{Key, Section, Shape};
 pub(super) use word::*;
