@@ -1,1 +1,3 @@
-//! judge
+//! The verdict over a rollout, and from evidence to a cause.
+
+pub mod causes;
