@@ -6,9 +6,28 @@ use super::{
     cause::{Cause, Family, Rank},
     rule::{
         Rule::{Certain, Likely},
-        When::{All, Any, At, Has, InOrder, Not, Word},
+        Text,
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Word},
     },
 };
+
+const DATABASE: When = Any(&[
+    Has("rds"),
+    Has("postgres"),
+    Has("mysql"),
+    Has("mariadb"),
+    Has("aurora"),
+    Has("db instance"),
+    Has("database"),
+]);
+
+/// `Stack NAME already exists`, with nothing but the name between.
+fn a_stack_exists(text: &Text) -> bool {
+    text.flat().match_indices(" already exists").any(|(at, _)| {
+        let before: Vec<&str> = text.flat().get(..at).unwrap_or_default().rsplitn(3, ' ').take(2).collect();
+        before.get(1).is_some_and(|word| word.trim_matches(['"', '\'', '(']) == "stack")
+    })
+}
 
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
@@ -64,7 +83,10 @@ pub(super) static CAUSES: &[Cause] = &[
         title: "stack's first creation failed",
         meaning: "The first creation failed and was rolled back. What is left is an empty stack that takes no update.",
         remedy: "Delete the stack and create it anew",
-        rules: &[Certain(Has("is in rollback_complete state")), Likely(Word("rollback_complete"))],
+        rules: &[
+            Certain(Has("is in rollback_complete state")),
+            Likely(All(&[Word("rollback_complete"), Not(&Any(&[Has("exited with status"), Has("did not complete")]))])),
+        ],
     },
     Cause {
         name: "stack-operation-in-progress",
@@ -96,7 +118,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(InOrder(&["stack [", "] already exists"])),
             Certain(All(&[Word("alreadyexistsexception"), Has("stack [")])),
-            Likely(InOrder(&["stack ", "already exists"])),
+            Likely(Test(a_stack_exists)),
             Likely(InOrder(&["stack named", "already exists"])),
         ],
     },
@@ -151,9 +173,9 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(InOrder(&["cannot find version", "for "])),
             Likely(InOrder(&["cannot find upgrade"])),
-            Likely(InOrder(&["engine version", "not"])),
+            Likely(All(&[DATABASE, InOrder(&["engine version", "not"])])),
             Likely(InOrder(&["version", "not available", "engine"])),
-            Likely(InOrder(&["cannot upgrade", "from", "to"])),
+            Likely(All(&[DATABASE, InOrder(&["cannot upgrade", "from", "to"])])),
             Likely(InOrder(&["invalid db engine version"])),
         ],
     },
@@ -211,6 +233,8 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(InOrder(&["value of property ", " must be"])),
             Certain(InOrder(&["property ", " cannot be empty"])),
             Likely(InOrder(&["unable to retrieve", "attribute for"])),
+            Likely(InOrder(&["output '", "not found in stack"])),
+            Likely(InOrder(&["parameter ", " failed to satisfy constraint"])),
             Likely(Any(&[
                 Has("extraneous key"),
                 Has("invalid template"),

@@ -203,7 +203,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 Any(&[Has("service-linked role"), Has("awsservicerolefor")]),
                 Any(&[Has("does not exist"), Has("not exist"), Has("missing"), Has("create")]),
             ])),
-            Likely(Has("unable to assume role and validate the specified targetgrouparn")),
+            Likely(Has("unable to assume role and validate the")),
         ],
     },
     Cause {
@@ -223,7 +223,6 @@ pub(super) static CAUSES: &[Cause] = &[
                 Any(&[
                     Has("not valid"),
                     Has("not supported"),
-                    Has("must be"),
                     Has("only supported"),
                     Has("doesn't support"),
                     Has("does not support"),

@@ -4,9 +4,15 @@ use super::{
     cause::{Cause, Family, Rank},
     rule::{
         Rule::{Certain, Likely},
-        When::{All, Any, At, Has, InOrder, Not, Word},
+        Text,
+        When::{All, Any, Has, InOrder, Test, Word},
     },
 };
+
+/// DescribeServices reports what it did not find with the reason `MISSING`, in capitals.
+fn reported_missing(text: &Text) -> bool {
+    text.raw.contains("MISSING") && text.has("service")
+}
 
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
@@ -33,15 +39,8 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(Has("servicenotfoundexception")),
             Likely(Has("service not found")),
-            Likely(InOrder(&["service/", "missing"])),
             Likely(InOrder(&["referenced service", "not"])),
-            Likely(InOrder(&["service", "is missing"])),
-            Likely(All(&[
-                At("apiError"),
-                Word("missing"),
-                Has("service"),
-                Not(&Any(&[Has("permission"), Has("required"), Has("parameter")])),
-            ])),
+            Likely(Test(reported_missing)),
         ],
     },
     Cause {
@@ -58,7 +57,6 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Has("servicenotactiveexception")),
             Likely(InOrder(&["service was not active"])),
             Likely(InOrder(&["service", "is in draining"])),
-            Likely(All(&[Word("draining"), Has("service"), At("apiError")])),
         ],
     },
     Cause {
