@@ -1,0 +1,411 @@
+//! Images: finding, pulling, unpacking, running on this processor.
+//!
+//! AWS's wordings: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_cannot_pull_image.html>.
+//! Behind them stand those of containerd and Docker, cut off at about 255 characters.
+
+use super::{
+    cause::{Cause, Family, Rank},
+    rule::{
+        Rule::{Certain, Likely},
+        Text,
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Word},
+    },
+    vocabulary::{DENIED, NO_ANSWER, TOO_OFTEN},
+};
+
+/// An image is being pulled.
+const PULLING: When = Any(&[
+    Has("cannotpull"),
+    Has("pull has been retried"),
+    Has("inspect image has been retried"),
+    Has("pull image manifest has been retried"),
+    Has("failed to resolve ref"),
+    Has("failed to pull"),
+    Has("unable to pull image"),
+    Has("error pulling image"),
+    Has("pull command failed"),
+    Has("pull access denied"),
+    Has("httpreadseeker"),
+    Has("httpreaderseeker"),
+    Has("failed to copy"),
+    Has("can't pull the image"),
+    Has("cannot pull the image"),
+    InOrder(&["the task cannot pull", "from the amazon ecr repository"]),
+]);
+
+/// Secrets and the registry's token are fetched in one step, under one heading.
+const REGISTRY_AUTH: When = Any(&[
+    Has("ecr registry auth"),
+    Has("registry auth from amazon ecr"),
+    Has("registry authentication from amazon ecr"),
+    Has("getauthorizationtoken"),
+    InOrder(&["unable to pull secrets or registry auth", "api.ecr."]),
+]);
+
+const ABSENT: When = Any(&[
+    Has("not found"),
+    Has("manifest unknown"),
+    Has("manifestunknown"),
+    Has("no such image"),
+    Has("no such manifest"),
+    Has("name unknown"),
+    Has("does not exist"),
+    Word("404"),
+]);
+
+/// A tag and digest, or a digest alone, and then the registry's complaint.
+const BY_DIGEST: When = Any(&[Has("@sha256:"), Has("manifests/sha256:"), Has("content descriptor sha256:")]);
+
+/// `docker.io/library` holds Docker's official images only, and those are public: a denial there means that a
+/// name without its registry was given.
+fn no_official_image(text: &Text) -> bool {
+    text.has("docker.io/library/") && (text.has("denied") || text.has("authorization failed"))
+}
+
+pub(super) static CAUSES: &[Cause] = &[
+    Cause {
+        name: "registry-rate-limited",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "the registry limits pulls",
+        meaning: "The registry refused the pull because too many were made from this address or account. Docker Hub \
+                  counts anonymous pulls by address, and a NAT gateway's address is shared.",
+        remedy: "Pull base images from ECR Public or through an ECR pull-through cache, or authenticate to the registry",
+        rules: &[
+            Certain(Has("toomanyrequests:")),
+            Certain(Has("pull rate limit")),
+            Certain(Any(&[Has("increase-rate-limit"), Has("unauthenticated pull")])),
+            Likely(All(&[PULLING, TOO_OFTEN])),
+            Likely(All(&[Any(&[Has("/manifests/"), Has("/blobs/"), Has("registry")]), Has("429 too many requests")])),
+        ],
+    },
+    Cause {
+        name: "image-layers-mixed-compression",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "layers of mixed compression",
+        meaning: "The image has layers compressed in different ways (gzip and zstd), which Fargate cannot unpack: it \
+                  counts fewer layers than the image lists.",
+        remedy: "Build with one compression for all layers: compression=zstd or gzip, with force-compression=true",
+        rules: &[
+            Certain(Has("number of layers and diffids don't match")),
+            Certain(InOrder(&["layers and diffids", "match"])),
+            Likely(Has("mismatched image rootfs and manifest layers")),
+        ],
+    },
+    Cause {
+        name: "ephemeral-storage-full",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "no space left on the task's disk",
+        meaning: "The unpacked image and what the containers write do not fit into the task's ephemeral storage (20 \
+                  GiB unless the task definition says more), or the disk of the host is full.",
+        remedy: "Make the image smaller, or give the task more ephemeral storage (21 to 200 GiB)",
+        rules: &[
+            Certain(Has("no space left on device")),
+            Certain(Has("not enough space on the disk")),
+            Likely(Any(&[
+                Has("disk quota exceeded"),
+                Has("insufficient disk space"),
+                Has("no usable temporary directory"),
+            ])),
+        ],
+    },
+    Cause {
+        name: "platform-mismatch",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "image for another processor",
+        meaning: "The image was built for another processor or system than the task runs on, for example on an Apple \
+                  silicon machine (arm64) for an x86_64 task.",
+        remedy: "Build with --platform linux/amd64 (or linux/arm64), matching the service's architecture",
+        rules: &[
+            Certain(Has("exec format error")),
+            Certain(Has("descriptor matching platform")),
+            Certain(Has("no match for platform in manifest")),
+            Certain(Has("no matching manifest for")),
+            Certain(Has("does not match the specified platform")),
+            Likely(Has("does not match the detected host platform")),
+            Likely(All(&[PULLING, Has("cannot be used on this platform")])),
+            Likely(All(&[Has("image operating system"), Has("cannot be used")])),
+            Likely(Any(&[
+                Has("rosetta error"),
+                Has("qemu: uncaught target signal"),
+                Has("ld-linux-x86-64.so.2: no such file"),
+            ])),
+        ],
+    },
+    Cause {
+        name: "image-reference-invalid",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "not the name of an image",
+        meaning: "What the container definition gives as image cannot be read as registry/repository:tag or @digest: \
+                  a variable was empty, the registry is missing, or there are capitals or spaces in it.",
+        remedy: "Give the whole reference, registry/repository@sha256:…, in lower case, and check the variable it comes from",
+        rules: &[
+            Certain(Has("invalid reference format")),
+            Certain(InOrder(&["container.image", "invalid characters"])),
+            Certain(InOrder(&["container.image", "should not be null or empty"])),
+            Certain(InOrder(&["container.image", "must be"])),
+            Certain(Has("repository name must be lowercase")),
+            Certain(Any(&[
+                Has("couldn't parse image reference"),
+                Has("could not parse reference"),
+                Has("invalid image name"),
+            ])),
+            Certain(Any(&[Has("failed to parse image reference"), Has("failed to normalize image reference")])),
+            Likely(All(&[
+                PULLING,
+                Any(&[
+                    Has("invalid reference"),
+                    Has("invalid tag"),
+                    Has("object required"),
+                    Has("invalid repository name"),
+                ]),
+            ])),
+            Likely(InOrder(&["invalid argument", "for \"-t, --tag\" flag"])),
+            Likely(All(&[PULLING, Has("docker.io/library/sha256:")])),
+            Likely(All(&[PULLING, Test(no_official_image)])),
+        ],
+    },
+    Cause {
+        name: "ecr-tag-immutable",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "tag exists and is immutable",
+        meaning: "The repository does not allow a tag to be moved, and an image with this tag is already there.",
+        remedy: "Push under a new tag (the commit), or use the image that is there",
+        rules: &[
+            Certain(Has("imagetagalreadyexists")),
+            Certain(Has("repository is immutable")),
+            Certain(InOrder(&["the image tag", "already exists", "cannot be overwritten"])),
+            Likely(InOrder(&["tag invalid", "already exists"])),
+            Likely(All(&[Has("immutable"), Has("tag"), Has("already exists")])),
+        ],
+    },
+    Cause {
+        name: "registry-auth-unreachable",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "registry's token service not reachable",
+        meaning: "Before it pulls, the task asks ECR for a token, and nothing answered: its subnet has no way to the \
+                  ECR API.",
+        remedy: "Give the task a way out: a public IP in a public subnet, a NAT gateway, or endpoints for ecr.api, ecr.dkr and S3",
+        rules: &[
+            Certain(All(&[REGISTRY_AUTH, Has("connection issue between the task")])),
+            Likely(All(&[REGISTRY_AUTH, NO_ANSWER, Not(&DENIED)])),
+            Likely(All(&[REGISTRY_AUTH, Has("retried 5 time")])),
+            Likely(All(&[REGISTRY_AUTH, Any(&[Has("requesterror"), Has("send request failed")])])),
+            // Without a word about secrets the step is the token's.
+            Likely(All(&[
+                Has("unable to pull secrets or registry auth"),
+                Not(&Any(&[
+                    Has("unable to retrieve secret"),
+                    Has("secretsmanager"),
+                    Has("secrets manager"),
+                    Has("from ssm"),
+                    Has("from asm"),
+                    Has("parameter"),
+                    DENIED,
+                    Has("assume"),
+                    Has("invalid"),
+                ])),
+            ])),
+        ],
+    },
+    Cause {
+        name: "ecr-pull-denied",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "registry refuses the pull",
+        meaning: "The registry answered that this role may not pull: the execution role lacks the ECR actions, the \
+                  repository's policy does not admit the account, or there were no credentials.",
+        remedy: "Allow the execution role ecr:GetAuthorizationToken, BatchGetImage and GetDownloadUrlForLayer on the repository",
+        rules: &[
+            Certain(All(&[PULLING, Has("accessdeniedexception")])),
+            Certain(All(&[PULLING, Has("not authorized to perform")])),
+            Certain(All(&[REGISTRY_AUTH, Any(&[Has("accessdenied"), Has("not authorized to perform")])])),
+            Certain(All(&[
+                Any(&[At("stoppedReason"), At("containerReason"), At("serviceEvent")]),
+                Has("not authorized to perform: ecr:"),
+            ])),
+            Likely(All(&[
+                PULLING,
+                Any(&[
+                    DENIED,
+                    Has("no basic auth credentials"),
+                    Has("authorization failed"),
+                    Has("unauthorized"),
+                    Has("authentication required"),
+                    Has("denied:"),
+                    Has("verify that the role"),
+                    Has("check that the role"),
+                    Has("may require 'docker login'"),
+                    Word("403"),
+                    Word("401"),
+                ]),
+            ])),
+            Likely(Any(&[
+                Has("not authorized to perform: ecr:batchgetimage"),
+                Has("not authorized to perform: ecr:getdownloadurlforlayer"),
+            ])),
+        ],
+    },
+    Cause {
+        name: "image-digest-not-found",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "no image with this digest",
+        meaning: "The reference names a digest that the repository does not hold (any more): the image was deleted, a \
+                  lifecycle policy expired it, or it was pushed elsewhere. A running service keeps the digest it \
+                  started with, so this can begin without a deployment.",
+        remedy: "Push the image again and deploy its digest; keep deployed images out of the lifecycle policy",
+        rules: &[
+            Certain(All(&[PULLING, BY_DIGEST, ABSENT, Not(&Any(&[NO_ANSWER, Has("denied")]))])),
+            Certain(InOrder(&["the image with imageid {", "imagedigest:'sha256:", "does not exist"])),
+            Likely(All(&[BY_DIGEST, ABSENT, Not(&Has("denied"))])),
+        ],
+    },
+    Cause {
+        name: "ecr-repository-not-found",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "no such repository in ECR",
+        meaning: "The registry of this account and region has no repository of this name. Often the whole URL was \
+                  given where the name alone belongs.",
+        remedy: "Create the repository, or correct name, account and region; give the repository's name without the registry",
+        rules: &[
+            Certain(Has("repositorynotfoundexception")),
+            Certain(InOrder(&["the repository with name", "does not exist in the registry"])),
+            Likely(InOrder(&["name unknown", "repository"])),
+        ],
+    },
+    Cause {
+        name: "image-manifest-unsupported",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "manifest not understood",
+        meaning: "The registry holds something else than a plain image under this reference: an attestation, an index \
+                  without an image, or a media type that the reader does not know.",
+        remedy: "Build with --provenance=false --sbom=false, and deploy the digest of the image, not of an attestation",
+        rules: &[
+            Likely(All(&[PULLING, Has("400 bad request")])),
+            Certain(All(&[
+                PULLING,
+                Any(&[Has("unsupported media type"), Has("unsupported manifest"), Has("manifest invalid")]),
+            ])),
+            Certain(InOrder(&["media type", "is not supported"])),
+            Likely(All(&[
+                PULLING,
+                Any(&[
+                    Has("mediatype"),
+                    Has("media type"),
+                    Has("attestation"),
+                    Has("unknown/unknown"),
+                    Has("invalid rootfs"),
+                ]),
+            ])),
+            Likely(Any(&[
+                Has("encountered unknown type application/vnd."),
+                Has("unsupported schema version"),
+                Has("manifest type"),
+                Has("invalidlayerpart"),
+                Has("unexpected media type"),
+                Has("unsupported mediatype"),
+                Has("schema 1 support has been removed"),
+                Has("application/vnd.in-toto"),
+            ])),
+        ],
+    },
+    Cause {
+        name: "image-tag-not-found",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "no image with this tag",
+        meaning: "The repository exists, or may exist, but has no image under this name and tag: it was never pushed, \
+                  pushed elsewhere, or expired.",
+        remedy: "Push the image, or correct repository and tag; deploy by digest so that what is deployed exists",
+        rules: &[
+            Certain(All(&[PULLING, Any(&[Has("manifest unknown"), Has("manifestunknown")])])),
+            Likely(All(&[PULLING, ABSENT, Not(&NO_ANSWER), Not(&Has("repository does not exist or may require"))])),
+            Certain(InOrder(&["the image with imageid {", "imagetag:", "does not exist"])),
+            Certain(Any(&[Has("imagenotfoundexception"), Has("requested image not found")])),
+            Likely(Any(&[Has("manifest unknown"), Has("no such manifest"), InOrder(&["manifest for", "not found"])])),
+            Likely(InOrder(&["repository", "not found: does not exist or no pull access"])),
+            Likely(InOrder(&["no such image", ":"])),
+        ],
+    },
+    Cause {
+        name: "ecr-pull-timeout-no-egress",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "registry not reachable",
+        meaning: "The registry did not answer: the task's subnet has no route to it. A task in a private subnet needs a \
+                  NAT gateway or endpoints; one in a public subnet needs a public IP; its security group must let \
+                  port 443 out.",
+        remedy: "Give the task a way out: a public IP in a public subnet, a NAT gateway, or endpoints for ecr.api, ecr.dkr and S3",
+        rules: &[
+            Certain(All(&[PULLING, Has("connection issue between the task")])),
+            Certain(All(&[PULLING, Has("request canceled while waiting for connection")])),
+            Likely(All(&[PULLING, Any(&[NO_ANSWER, Has("could not reach any registry endpoint")])])),
+            Likely(InOrder(&[".dkr.ecr.", "net/http: request canceled"])),
+        ],
+    },
+    Cause {
+        name: "pull-interrupted",
+        family: Family::Image,
+        rank: Rank::Root,
+        title: "pull broken off",
+        meaning: "The download began and was broken off: the connection was reset, ended early, or the task was stopped \
+                  while pulling. A route that lacks the S3 endpoint, where ECR keeps the layers, looks the same.",
+        remedy: "Let it be tried again; if it stays, check the route to S3 from the task's subnet",
+        rules: &[
+            Likely(All(&[
+                PULLING,
+                Any(&[
+                    Has("context cancel"),
+                    Has("unexpected eof"),
+                    Has(": eof"),
+                    Has("connection reset by peer"),
+                    Has("broken pipe"),
+                    Has("stream error"),
+                    Has("use of closed network connection"),
+                    Has("pull was interrupted"),
+                    Has("unexpected commit digest"),
+                    Has("server misbehaving"),
+                    Has("500 internal server error"),
+                    Has("502 bad gateway"),
+                    Has("503 service unavailable"),
+                ]),
+            ])),
+            Likely(All(&[Has("image"), Any(&[Has("pull interrupted"), Has("not continuing with pull after error")])])),
+        ],
+    },
+    Cause {
+        name: "image-copy-failed",
+        family: Family::Image,
+        rank: Rank::Symptom,
+        title: "pull failed, reason cut off",
+        meaning: "The pull broke and the text ends before the reason: ECS cuts reasons at about 255 characters. Denied \
+                  access, a pull limit and a missing route are all possible.",
+        remedy: "Pull the same digest with the execution role to see the whole message; move Docker Hub images to ECR",
+        rules: &[
+            Likely(All(&[
+                PULLING,
+                Any(&[
+                    Has("failed to copy"),
+                    Has("failed open"),
+                    Has("unexpected status"),
+                    Has("error pulling image conf"),
+                ]),
+            ])),
+            Likely(Has("cannotpull")),
+            Likely(Any(&[
+                Has("inspect image has been retried"),
+                Has("pull image manifest has been retried"),
+                Has("ref pull has been retried"),
+            ])),
+        ],
+    },
+];
