@@ -1,0 +1,3 @@
+//! The integration tests, one binary: each links every SDK.
+
+mod image;
