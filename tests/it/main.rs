@@ -1,5 +1,6 @@
-//! The one integration-test binary: each would link every SDK anew.
+//! The integration tests, one binary: each would link every SDK anew.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod image;
 mod sandbox;
