@@ -1,1 +1,3 @@
 //! judge
+
+pub mod stack_events;

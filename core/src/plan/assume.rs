@@ -6,9 +6,8 @@ use crate::workflow::Environment;
 impl World {
     /// Takes an action as done. What only AWS can know is pending.
     pub fn assume(&mut self, env: &Environment, action: &Action) {
-        match action {
-            Action::PutStack(put) => self.assume_stack(env, put),
-            _ => {}
+        if let Action::PutStack(put) = action {
+            self.assume_stack(env, put);
         }
     }
 }

@@ -32,7 +32,7 @@ pub fn difference(scope: &str, before: Option<Side<'_>>, after: Side<'_>, about:
     let ids: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let mut changes = Vec::new();
     for id in ids {
-        let kind = new.get(id).or(old.get(id)).map(|resource| kind(resource)).unwrap_or_default();
+        let kind = new.get(id).or(old.get(id)).map(kind).unwrap_or_default();
         let (holds, span) = about(id).unwrap_or_else(|| (infra::holds(kind), None));
         let change = |property: &str, before: Option<&Json>, after: Option<&Json>, replacement| Change {
             scope: scope.to_owned(),
@@ -167,13 +167,11 @@ fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     Some((&text[..start], &text[start + 2..end], &text[end + 1..]))
 }
 
+/// Takes a path and the values there.
+type Found<'a> = &'a mut dyn FnMut(&str, Option<&Json>, Option<&Json>);
+
 /// Calls `found` for each leaf that differs. Lists are leaves, but for two of one element each.
-fn walk(
-    path: &str,
-    before: Option<&Json>,
-    after: Option<&Json>,
-    found: &mut dyn FnMut(&str, Option<&Json>, Option<&Json>),
-) {
+fn walk(path: &str, before: Option<&Json>, after: Option<&Json>, found: Found<'_>) {
     if before == after {
         return;
     }

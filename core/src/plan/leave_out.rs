@@ -14,8 +14,7 @@ pub fn leave_out(template: &Json, kinds: &BTreeSet<String>) -> (Json, Vec<String
     if kinds.is_empty() {
         return (template, Vec::new());
     }
-    loop {
-        let Some(resources) = template.get_mut("Resources").and_then(Json::as_object_mut) else { break };
+    while let Some(resources) = template.get_mut("Resources").and_then(Json::as_object_mut) {
         let mut next = BTreeSet::new();
         for (id, resource) in resources.iter_mut() {
             let kind = resource.get("Type").and_then(Json::as_str).unwrap_or_default();

@@ -44,14 +44,7 @@ impl StackStage {
 /// A kind of one stack is named by its stage alone, unless that stack is one service's or one of the file's own.
 fn id(kind: &StackKind, alone: bool, stack: &StackDesired) -> NodeId {
     let named_by_stage = alone && stack.service.is_none() && kind.stage.strip_prefix("bootstrap-") == Some(&*stack.key);
-    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, stack.scope()) }
-}
-
-impl StackDesired {
-    /// What its node is about: the service, or the stack's key.
-    fn scope(&self) -> &str {
-        self.service.as_deref().unwrap_or(&self.key)
-    }
+    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, stack.key.as_str()) }
 }
 
 impl Stage for StackStage {
