@@ -1,0 +1,6 @@
+//! The integration tests, one binary: each test binary links every SDK.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod stacks;
