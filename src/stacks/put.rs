@@ -8,8 +8,9 @@ use std::{
 
 use aws_sdk_cloudformation::types::ChangeSetType;
 use runner_core::{
+    infra::leave_out,
     judge::stack_events::tally,
-    plan::{Fault, PutStack, Refusal, Stack, StackMove, guard, leave_out},
+    plan::{Fault, PutStack, Refusal, Stack, StackMove, guard},
     report::{Changed, Fact},
 };
 use serde_json::{Value as Json, json};

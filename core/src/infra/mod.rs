@@ -1,9 +1,14 @@
 //! `Environment` → CloudFormation templates: one file a stack, one list.
 
 mod create_only;
+mod leave_out;
+mod references;
 mod template;
 
 pub use create_only::{CreateOnly, create_only, holds};
+pub use leave_out::leave_out;
+pub(crate) use references::next_placeholder;
+pub use references::references;
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 
 use crate::workflow::Environment;

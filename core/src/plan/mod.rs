@@ -9,7 +9,6 @@ mod exit;
 mod fault;
 mod fingerprint;
 mod guard;
-mod leave_out;
 mod node;
 mod plan_id;
 mod refusal;
@@ -20,12 +19,11 @@ pub use action::{
     RunCommand, RunTask, StackMove,
 };
 pub use change::{Change, Replacement};
-pub use difference::{About, Side, difference, references, replaced, replacement};
+pub use difference::{About, Side, difference, replaced, replacement};
 pub use exit::Exit;
 pub use fault::Fault;
 pub use fingerprint::{canonical, digest};
 pub use guard::guard;
-pub use leave_out::leave_out;
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned};
 pub use refusal::Refusal;

@@ -8,8 +8,8 @@ use super::{
     wanted::{Wanted, needs, shown},
 };
 use crate::{
-    infra::{STACKS, StackDesired, StackKind},
-    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard, leave_out},
+    infra::{STACKS, StackDesired, StackKind, leave_out},
+    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
     workflow::Environment,
 };
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-use super::difference::references;
+use super::references;
 
 /// The template without the resources of these types. What refers to one of them goes too, as far as it can go alone:
 /// a member of a list, else the resource; an output. Gives the logical ids that went.
@@ -75,5 +75,38 @@ fn prune(json: &mut Json, gone: &BTreeSet<String>) {
             list.retain(|value| references(value).is_disjoint(gone));
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_stand_without_an_unknown_type_goes_with_it() {
+        let template = json!({
+            "Resources": {
+                "Ip": { "Type": "AWS::EC2::EIP" },
+                "Nat": { "Type": "AWS::EC2::NatGateway", "Properties": { "AllocationId": { "Fn::GetAtt": ["Ip", "AllocationId"] } } },
+                "Route": { "Type": "AWS::EC2::Route", "DependsOn": "Vpc", "Properties": { "NatGatewayId": { "Ref": "Nat" } } },
+                "Vpc": { "Type": "AWS::EC2::VPC", "DependsOn": ["Nat"], "Properties": { "Tags": [{ "Value": { "Ref": "Nat" } }, { "Value": "a" }] } },
+                "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": { "Fn::Join": ["-", ["a", { "Ref": "Nat" }]] } } },
+            },
+            "Outputs": { "Nat": { "Value": { "Ref": "Nat" } }, "Vpc": { "Value": { "Fn::Sub": "${Vpc}" } } },
+        });
+        let (left, gone) = leave_out(&template, &BTreeSet::from(["AWS::EC2::NatGateway".to_owned()]));
+        assert_eq!(gone, ["Nat", "Route", "Topic"]);
+        assert_eq!(
+            left,
+            json!({
+                "Resources": {
+                    "Ip": { "Type": "AWS::EC2::EIP" },
+                    "Vpc": { "Type": "AWS::EC2::VPC", "Properties": { "Tags": [{ "Value": "a" }] } },
+                },
+                "Outputs": { "Vpc": { "Value": { "Fn::Sub": "${Vpc}" } } },
+            })
+        );
     }
 }
