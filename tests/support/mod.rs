@@ -1,10 +1,12 @@
 //! What the integration tests share.
 
 mod emulator;
-
-pub use emulator::emulator;
+mod scripted;
 
 use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use emulator::emulator;
+pub use scripted::{Answer, Script, Scripted};
 
 /// An account that no other test uses: tests run at the same time against one emulator, which keeps accounts apart.
 pub fn account() -> String {

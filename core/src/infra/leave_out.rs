@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
-use super::references;
+use super::{is_intrinsic, references};
 
-/// The template without the resources of these types. What refers to one of them goes too, as far as it can go alone:
-/// a member of a list, else the resource; an output. Gives the logical ids that went.
+/// The template without the resources of these types, and the logical ids of all that went. What refers to one that
+/// goes, goes too: a member of a list alone, anything else with the resource it belongs to (a route without its
+/// gateway says nothing). A list that loses all its members goes with its key. Outputs follow; parameters stay, since
+/// one that nothing uses does no harm.
 pub fn leave_out(template: &Json, kinds: &BTreeSet<String>) -> (Json, Vec<String>) {
     let mut template = template.clone();
     let mut gone = BTreeSet::new();
@@ -15,31 +17,27 @@ pub fn leave_out(template: &Json, kinds: &BTreeSet<String>) -> (Json, Vec<String
         return (template, Vec::new());
     }
     while let Some(resources) = template.get_mut("Resources").and_then(Json::as_object_mut) {
-        let mut next = BTreeSet::new();
-        for (id, resource) in resources.iter_mut() {
+        let before = gone.len();
+        resources.retain(|id, resource| {
             let kind = resource.get("Type").and_then(Json::as_str).unwrap_or_default();
-            if kinds.contains(kind) {
-                next.insert(id.clone());
-                continue;
+            let stays = !kinds.contains(kind)
+                && resource.get_mut("Properties").and_then(Json::as_object_mut).is_none_or(|map| prune_map(map, &gone));
+            if !stays {
+                gone.insert(id.clone());
             }
-            if let Some(map) = resource.as_object_mut() {
-                drop_dependencies(map, &gone);
-            }
-            if let Some(properties) = resource.get_mut("Properties") {
-                prune(properties, &gone);
-                if !references(properties).is_disjoint(&gone) {
-                    next.insert(id.clone());
-                }
-            }
-        }
-        if next.is_empty() {
+            stays
+        });
+        if gone.len() == before {
             break;
         }
-        resources.retain(|id, _| !next.contains(id));
-        gone.extend(next);
+    }
+    for resource in template.get_mut("Resources").and_then(Json::as_object_mut).into_iter().flatten() {
+        if let Some(map) = resource.1.as_object_mut() {
+            drop_dependencies(map, &gone);
+        }
     }
     if let Some(outputs) = template.get_mut("Outputs").and_then(Json::as_object_mut) {
-        outputs.retain(|_, output| references(output).is_disjoint(&gone));
+        outputs.retain(|_, output| prune(output, &gone));
     }
     (template, gone.into_iter().collect())
 }
@@ -59,22 +57,30 @@ fn drop_dependencies(resource: &mut serde_json::Map<String, Json>, gone: &BTreeS
     }
 }
 
-/// Drops members of lists that refer to what is gone. The list of `Fn::Join`, `Fn::Sub` and the like are arguments,
-/// not members.
-fn prune(json: &mut Json, gone: &BTreeSet<String>) {
-    match json {
-        Json::Object(map) => {
-            for (key, value) in map.iter_mut() {
-                if !key.starts_with("Fn::") {
-                    prune(value, gone);
-                }
-            }
+/// Takes what refers to `gone` out of a resource's properties; false where the resource cannot stay.
+fn prune_map(properties: &mut Map<String, Json>, gone: &BTreeSet<String>) -> bool {
+    let mut stays = true;
+    properties.retain(|_, value| {
+        let list = value.is_array();
+        let kept = prune(value, gone);
+        stays &= kept || list;
+        kept
+    });
+    stays
+}
+
+/// Takes what refers to `gone` out of a value; false where nothing of it can stay. The list of `Fn::Join` and the like
+/// is arguments, not members.
+fn prune(value: &mut Json, gone: &BTreeSet<String>) -> bool {
+    match value {
+        Json::Array(members) => {
+            let empty = members.is_empty();
+            members.retain_mut(|member| prune(member, gone));
+            empty || !members.is_empty()
         }
-        Json::Array(list) => {
-            list.iter_mut().for_each(|value| prune(value, gone));
-            list.retain(|value| references(value).is_disjoint(gone));
-        }
-        _ => {}
+        Json::Object(map) if is_intrinsic(map) => references(value).is_disjoint(gone),
+        Json::Object(map) => map.values_mut().all(|value| prune(value, gone)),
+        _ => true,
     }
 }
 
@@ -92,6 +98,7 @@ mod tests {
                 "Nat": { "Type": "AWS::EC2::NatGateway", "Properties": { "AllocationId": { "Fn::GetAtt": ["Ip", "AllocationId"] } } },
                 "Route": { "Type": "AWS::EC2::Route", "DependsOn": "Vpc", "Properties": { "NatGatewayId": { "Ref": "Nat" } } },
                 "Vpc": { "Type": "AWS::EC2::VPC", "DependsOn": ["Nat"], "Properties": { "Tags": [{ "Value": { "Ref": "Nat" } }, { "Value": "a" }] } },
+                "Set": { "Type": "AWS::X::Set", "Properties": { "Kept": 1, "List": [{ "Of": { "C": { "Ref": "Nat" } } }] } },
                 "Topic": { "Type": "AWS::SNS::Topic", "Properties": { "TopicName": { "Fn::Join": ["-", ["a", { "Ref": "Nat" }]] } } },
             },
             "Outputs": { "Nat": { "Value": { "Ref": "Nat" } }, "Vpc": { "Value": { "Fn::Sub": "${Vpc}" } } },
@@ -103,6 +110,7 @@ mod tests {
             json!({
                 "Resources": {
                     "Ip": { "Type": "AWS::EC2::EIP" },
+                    "Set": { "Type": "AWS::X::Set", "Properties": { "Kept": 1 } },
                     "Vpc": { "Type": "AWS::EC2::VPC", "Properties": { "Tags": [{ "Value": "a" }] } },
                 },
                 "Outputs": { "Vpc": { "Value": { "Fn::Sub": "${Vpc}" } } },

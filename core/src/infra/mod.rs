@@ -7,8 +7,8 @@ mod template;
 
 pub use create_only::{CreateOnly, create_only, holds};
 pub use leave_out::leave_out;
-pub(crate) use references::next_placeholder;
 pub use references::references;
+pub(crate) use references::{is_intrinsic, next_placeholder};
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 
 use crate::workflow::Environment;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value as Json;
+use serde_json::{Map, Value as Json};
 
 /// The logical ids that a value refers to, by `Ref`, `Fn::GetAtt` and `Fn::Sub`.
 pub fn references(json: &Json) -> BTreeSet<String> {
@@ -50,4 +50,9 @@ pub(crate) fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
     let start = text.find("${")?;
     let end = start + text[start..].find('}')?;
     Some((&text[..start], &text[start + 2..end], &text[end + 1..]))
+}
+
+/// Whether an object is one of CloudFormation's functions.
+pub(crate) fn is_intrinsic(map: &Map<String, Json>) -> bool {
+    map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Change, Replacement, Stack};
 use crate::{
-    infra::{self, CreateOnly, Holds, next_placeholder, references},
+    infra::{self, CreateOnly, Holds, is_intrinsic, next_placeholder, references},
     text::Span,
 };
 
@@ -188,10 +188,6 @@ fn walk(path: &str, before: Option<&Json>, after: Option<&Json>, found: Found<'_
         }
         _ => found(path, before, after),
     }
-}
-
-fn is_intrinsic(map: &Map<String, Json>) -> bool {
-    map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 
 /// A resource whose create-only property names one that is replaced is replaced with it.

@@ -1,0 +1,1 @@
+//! What the emulator does not show.
