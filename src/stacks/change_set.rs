@@ -47,13 +47,19 @@ pub(super) fn says_nothing(text: &str) -> bool {
     text.contains("didn't contain changes") || text.contains("No updates are to be performed")
 }
 
-/// Whether the stack is not, or no longer, in the state we took it for: another run was faster.
+/// Whether the stack is not, or no longer, in the state we took it for: another run was faster. CloudFormation says
+/// most of it as a ValidationError, told apart by its words.
 pub(super) fn is_race(fault: &Fault) -> bool {
     let text = fault.message.raw();
-    let state = text.contains("_IN_PROGRESS") || text.contains("already exists") || text.contains("does not exist");
-    let code = fault.code.as_deref();
-    matches!(code.and_then(Code::of), Some(Code::Conflict | Code::AlreadyExists))
-        || (state && matches!(code, Some("ValidationError" | "ChangeSetNotFound")))
+    match fault.code.as_deref() {
+        Some("ValidationError") => {
+            text.starts_with("Stack")
+                && ["_IN_PROGRESS", "already exists", "does not exist"].iter().any(|words| text.contains(words))
+        }
+        Some("ChangeSetNotFound") => true,
+        Some(code) => matches!(Code::of(code), Some(Code::Conflict | Code::AlreadyExists)),
+        None => false,
+    }
 }
 
 impl Acting<'_> {

@@ -85,7 +85,10 @@ pub(super) async fn follow(
         if quiet >= QUIET || events.is_empty() {
             match look(clients, stack).await? {
                 None => return Ok(Ended { status: "DELETE_COMPLETE".to_owned(), events }),
-                Some((_, seen)) if quiet >= QUIET && !seen.status.is_in_progress() => {
+                // Its end has no event; or it was never begun, which takes longer to believe.
+                Some((_, seen))
+                    if !seen.status.is_in_progress() && quiet >= if events.is_empty() { 4 * QUIET } else { QUIET } =>
+                {
                     return Ok(Ended { status: seen.status.0, events });
                 }
                 Some(_) => {}

@@ -103,7 +103,7 @@ impl Acting<'_> {
         };
         if let Made::Ready(changes) = &made
             && !creates
-            && let Some(refusal) = guard(&put.name, changes, self.allow_replace).into_iter().reduce(both)
+            && let Some(refusal) = Refusal::all(guard(&put.name, changes, self.allow_replace))
         {
             self.discard(&set).await;
             return Err(Stop::Refused(refusal));
@@ -116,39 +116,53 @@ impl Acting<'_> {
             return Ok(Tried::Raced(Fault::new(doing, "another run began to change it")));
         };
         let since = Since::After(newest(self.clients, &id).await?);
-        match made {
-            Made::Ready(_) => match self.execute(put, &set, &name).await {
-                Ok(()) => {}
-                Err(fault) if is_race(&fault) => {
-                    self.discard(&set).await;
-                    return Ok(Tried::Raced(fault));
-                }
+        let begun = match made {
+            Made::Ready(_) => self.execute(put, &set, &name).await.map(|()| true),
+            Made::Nothing => Ok(false),
+        };
+        if let Err(fault) = begun {
+            self.discard(&set).await;
+            return if is_race(&fault) { Ok(Tried::Raced(fault)) } else { Err(fault.into()) };
+        }
+        let mut stack = seen;
+        if matches!(begun, Ok(true)) {
+            stack = self.finish(put, creates, &id, &since, &left_out).await?;
+        } else {
+            self.discard(&set).await;
+        }
+        if stack.hash() != Some(&put.hash) {
+            // Outputs alone differ, and the endpoint's change sets do not see them.
+            let since = Since::After(newest(self.clients, &id).await?);
+            match self.update_directly(put, &body, &token(&put.hash)).await {
+                Ok(true) => stack = self.finish(put, false, &id, &since, &left_out).await?,
+                Ok(false) => {}
+                Err(fault) if is_race(&fault) => return Ok(Tried::Raced(fault)),
                 Err(fault) => return Err(fault.into()),
-            },
-            Made::Nothing => {
-                self.discard(&set).await;
-                if seen.hash() == Some(&put.hash) {
-                    return Ok(Tried::Done(seen));
-                }
-                match self.update_directly(put, &body, &name).await {
-                    Ok(true) => {}
-                    Ok(false) => return Ok(Tried::Done(seen)),
-                    Err(fault) if is_race(&fault) => return Ok(Tried::Raced(fault)),
-                    Err(fault) => return Err(fault.into()),
-                }
             }
         }
-        let ended = follow(self.clients, &id, &since, self.emit).await?;
+        Ok(Tried::Done(stack))
+    }
+
+    /// Follows the operation that was begun, and says what it changed.
+    async fn finish(
+        &self,
+        put: &PutStack,
+        creates: bool,
+        id: &str,
+        since: &Since,
+        left_out: &[String],
+    ) -> Result<Stack, Stop> {
+        let ended = follow(self.clients, id, since, self.emit).await?;
         let (verb, past) = if creates { ("creating", "created") } else { ("updating", "updated") };
         if !matches!(ended.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
             return Err(Stop::Failed(Box::new(failure(put, verb, &ended))));
         }
         let mut changed = Changed::new(past, format!("stack {}", put.name));
         changed.resources = tally(&ended.events);
-        changed.left_out = left_out;
+        changed.left_out = left_out.to_vec();
         (self.emit)(Fact::Changed(changed));
         match look(self.clients, &put.name).await? {
-            Some((_, stack)) => Ok(Tried::Done(stack)),
+            Some((_, stack)) => Ok(stack),
             None => Err(Fault::new(
                 format!("{verb} {}", stack_named(&put.name, &put.region)),
                 "it was deleted by another as soon as it was done",
@@ -191,15 +205,6 @@ fn without(body: &str, kinds: &BTreeSet<String>) -> String {
     template["Outputs"][Stack::LEFT_OUT] =
         json!({ "Value": names.join(","), "Description": "Resource types this endpoint does not know" });
     template.to_string()
-}
-
-fn both(one: Refusal, other: Refusal) -> Refusal {
-    Refusal {
-        what: format!("{}; {}", one.what, other.what),
-        why: format!("{}; {}", one.why, other.why),
-        remedy: format!("{}; {}", one.remedy, other.remedy),
-        exit: one.exit,
-    }
 }
 
 /// A name for a change set and a token for a request: never the same twice, since a run that was killed may have left

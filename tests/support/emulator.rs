@@ -21,7 +21,7 @@ fn start() -> (String, Child) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     // Its input ends with this process, and it with its input: nothing is left behind, however the tests end.
     let child = Command::new("sh")
-        .args(["-c", "\"$0\" >/dev/null 2>&1 & cat >/dev/null; kill $!", &program])
+        .args(["-c", "\"$0\" >/dev/null 2>&1 & cat >/dev/null; kill -9 $!", &program])
         .env("GATEWAY_PORT", port.to_string())
         .env("BIND_HOST", "127.0.0.1")
         .env("IOT_MTLS_ENABLED", "0")

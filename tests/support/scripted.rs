@@ -92,7 +92,6 @@ impl Answer {
 
 struct Rule {
     action: &'static str,
-    with: Option<(&'static str, &'static str)>,
     answers: Vec<Answer>,
     used: usize,
 }
@@ -104,28 +103,13 @@ pub struct Script(Vec<Rule>);
 impl Script {
     /// Answers an operation.
     pub fn on(mut self, action: &'static str, answers: impl IntoIterator<Item = Answer>) -> Self {
-        self.0.push(Rule { action, with: None, answers: answers.into_iter().collect(), used: 0 });
-        self
-    }
-
-    /// Answers an operation where a field of its query-protocol body has this value.
-    pub fn on_field(
-        mut self,
-        action: &'static str,
-        field: &'static str,
-        value: &'static str,
-        answers: impl IntoIterator<Item = Answer>,
-    ) -> Self {
-        self.0.push(Rule { action, with: Some((field, value)), answers: answers.into_iter().collect(), used: 0 });
+        self.0.push(Rule { action, answers: answers.into_iter().collect(), used: 0 });
         self
     }
 
     fn answer(&mut self, request: &Request) -> Answer {
         let action = request.action();
-        let rule = self.0.iter_mut().find(|rule| {
-            rule.action == action
-                && rule.with.is_none_or(|(field, value)| request.field(field).as_deref() == Some(value))
-        });
+        let rule = self.0.iter_mut().find(|rule| rule.action == action);
         match rule {
             Some(rule) => {
                 let at = rule.used.min(rule.answers.len() - 1);

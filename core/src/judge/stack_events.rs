@@ -114,10 +114,12 @@ fn is_bad(status: &str) -> bool {
     status.ends_with("_FAILED") || status.contains("ROLLBACK")
 }
 
-/// What was not put back or not deleted: resources whose last word is a failure.
+/// What could not be put back by a rollback, or not deleted: resources whose last word in it is a failure. What failed
+/// before the rollback is its cause, and may well have been put back without a word.
 pub fn left_broken(events: &[StackEvent]) -> Vec<&StackEvent> {
+    let began = events.iter().rposition(|event| event.of_stack && event.status.ends_with("ROLLBACK_IN_PROGRESS"));
     let mut last = BTreeMap::new();
-    for event in events.iter().filter(|event| !event.of_stack) {
+    for event in events[began.unwrap_or_default()..].iter().filter(|event| !event.of_stack) {
         last.insert(&event.logical, event);
     }
     last.into_values()
@@ -241,11 +243,14 @@ mod tests {
     #[test]
     fn what_could_not_be_put_back_is_named() {
         let events = [
-            event("Rule", "X", "UPDATE_IN_PROGRESS", ""),
+            event("Cause", "X", "UPDATE_FAILED", "boom"),
+            event("app", "AWS::CloudFormation::Stack", "UPDATE_ROLLBACK_IN_PROGRESS", ""),
             event("Rule", "X", "UPDATE_FAILED", "gone"),
             event("Other", "X", "UPDATE_FAILED", "boom"),
             event("Other", "X", "UPDATE_COMPLETE", ""),
+            event("Bucket", "X", "DELETE_FAILED", "not empty"),
         ];
-        assert_eq!(left_broken(&events).iter().map(|event| event.logical.as_str()).collect::<Vec<_>>(), ["Rule"]);
+        let broken: Vec<_> = left_broken(&events).iter().map(|event| event.logical.as_str()).collect();
+        assert_eq!(broken, ["Bucket", "Rule"]);
     }
 }

@@ -1,7 +1,7 @@
 //! The bootstrap stages: one type over the list of stacks. Hashes equal: nothing. Otherwise the state the stack was
 //! found in says how it gets to where it shall be.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::{
     Stage,
@@ -199,7 +199,7 @@ impl<'a> Deciding<'a> {
                 // Without the old template nothing is known of what differs; the change set will say.
                 put.changes.clear();
             }
-            if let Some(refusal) = one(guard(&self.name, &put.changes, &self.world.allow_replace)) {
+            if let Some(refusal) = Refusal::all(guard(&self.name, &put.changes, &self.world.allow_replace)) {
                 return Err(refusal);
             }
             actions.push(put);
@@ -240,23 +240,6 @@ impl<'a> Deciding<'a> {
             "split it: fewer services or parameters in this stack, or several templates under `extra-stacks`",
         )
     }
-}
-
-/// A stage refuses once, whatever the number of reasons.
-fn one(refusals: Vec<Refusal>) -> Option<Refusal> {
-    let mut refusals = refusals.into_iter();
-    let mut first = refusals.next()?;
-    let mut remedies = BTreeSet::from([first.remedy.clone()]);
-    for more in refusals {
-        first.what = format!("{}; {}", first.what, more.what);
-        if !first.why.contains(&more.why) {
-            first.why = format!("{}; {}", first.why, more.why);
-        }
-        if remedies.insert(more.remedy.clone()) {
-            first.remedy = format!("{}; {}", first.remedy, more.remedy);
-        }
-    }
-    Some(first)
 }
 
 #[cfg(test)]

@@ -189,7 +189,7 @@ async fn a_rollback_that_fails_names_what_is_not_put_back() {
             .lock()
             .unwrap()
             .iter()
-            .any(|fact| matches!(fact, Fact::Progress(text) if text.contains("creating Wait")))
+            .any(|fact| matches!(fact, Fact::Progress(text) if text.contains("Wait (")))
         {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
