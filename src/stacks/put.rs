@@ -200,7 +200,7 @@ impl Acting<'_> {
 /// The template without these types, and with an output that names them.
 fn without(body: &str, kinds: &BTreeSet<String>) -> String {
     let template: Json = serde_json::from_str(body).unwrap_or_default();
-    let (mut template, _) = leave_out(&template, kinds);
+    let (mut template, _) = leave_out(&template, kinds, &BTreeSet::new());
     let names: Vec<&str> = kinds.iter().map(String::as_str).collect();
     template["Outputs"][Stack::LEFT_OUT] =
         json!({ "Value": names.join(","), "Description": "Resource types this endpoint does not know" });

@@ -6,15 +6,19 @@ use serde_json::{Map, Value as Json};
 
 use super::{is_intrinsic, references};
 
-/// The template without the resources of these types, and the logical ids of all that went. What refers to one that
+/// The template without the resources of these types and without these parameters, which an earlier stack's outputs
+/// should have given; and the logical ids of all that went. What refers to one that
 /// goes, goes too: a member of a list alone, anything else with the resource it belongs to (a route without its
-/// gateway says nothing). A list that loses all its members goes with its key. Outputs follow; parameters stay, since
-/// one that nothing uses does no harm.
-pub fn leave_out(template: &Json, kinds: &BTreeSet<String>) -> (Json, Vec<String>) {
+/// gateway says nothing). A list that loses all its members goes with its key. Outputs follow; other parameters
+/// stay, since one that nothing uses does no harm.
+pub fn leave_out(template: &Json, kinds: &BTreeSet<String>, parameters: &BTreeSet<String>) -> (Json, BTreeSet<String>) {
     let mut template = template.clone();
-    let mut gone = BTreeSet::new();
-    if kinds.is_empty() {
-        return (template, Vec::new());
+    let mut gone = parameters.clone();
+    if kinds.is_empty() && parameters.is_empty() {
+        return (template, gone);
+    }
+    if let Some(declared) = template.get_mut("Parameters").and_then(Json::as_object_mut) {
+        declared.retain(|name, _| !parameters.contains(name));
     }
     while let Some(resources) = template.get_mut("Resources").and_then(Json::as_object_mut) {
         let before = gone.len();
@@ -39,7 +43,7 @@ pub fn leave_out(template: &Json, kinds: &BTreeSet<String>) -> (Json, Vec<String
     if let Some(outputs) = template.get_mut("Outputs").and_then(Json::as_object_mut) {
         outputs.retain(|_, output| prune(output, &gone));
     }
-    (template, gone.into_iter().collect())
+    (template, &gone - parameters)
 }
 
 fn drop_dependencies(resource: &mut serde_json::Map<String, Json>, gone: &BTreeSet<String>) {
@@ -103,8 +107,9 @@ mod tests {
             },
             "Outputs": { "Nat": { "Value": { "Ref": "Nat" } }, "Vpc": { "Value": { "Fn::Sub": "${Vpc}" } } },
         });
-        let (left, gone) = leave_out(&template, &BTreeSet::from(["AWS::EC2::NatGateway".to_owned()]));
-        assert_eq!(gone, ["Nat", "Route", "Topic"]);
+        let kinds = BTreeSet::from(["AWS::EC2::NatGateway".to_owned()]);
+        let (left, gone) = leave_out(&template, &kinds, &BTreeSet::new());
+        assert_eq!(gone, ["Nat", "Route", "Topic"].map(str::to_owned).into());
         assert_eq!(
             left,
             json!({
@@ -114,6 +119,26 @@ mod tests {
                     "Vpc": { "Type": "AWS::EC2::VPC", "Properties": { "Tags": [{ "Value": "a" }] } },
                 },
                 "Outputs": { "Vpc": { "Value": { "Fn::Sub": "${Vpc}" } } },
+            })
+        );
+    }
+
+    #[test]
+    fn a_parameter_without_a_value_goes_with_what_needs_it() {
+        let template = json!({
+            "Parameters": { "Gone": { "Type": "String" }, "Kept": { "Type": "String" } },
+            "Resources": {
+                "A": { "Type": "X", "Properties": { "Of": { "Fn::Sub": "${Gone}/x" } } },
+                "B": { "Type": "X", "Properties": { "Of": [{ "Ref": "Gone" }, { "Ref": "Kept" }] } },
+            },
+        });
+        let (left, gone) = leave_out(&template, &BTreeSet::new(), &BTreeSet::from(["Gone".to_owned()]));
+        assert_eq!(gone, BTreeSet::from(["A".to_owned()]));
+        assert_eq!(
+            left,
+            json!({
+                "Parameters": { "Kept": { "Type": "String" } },
+                "Resources": { "B": { "Type": "X", "Properties": { "Of": [{ "Ref": "Kept" }] } } },
             })
         );
     }

@@ -1,7 +1,7 @@
 //! The bootstrap stages: one type over the list of stacks. Hashes equal: nothing. Otherwise the state the stack was
 //! found in says how it gets to where it shall be.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Stage,
@@ -154,13 +154,17 @@ impl<'a> Deciding<'a> {
     }
 
     fn full(&self, step: StackMove, protect: bool, before: Option<Side<'_>>) -> PutStack {
-        let values = self.wanted.values(self.env, self.world, protect);
+        let mut values = self.wanted.values(self.env, self.world, protect);
+        // Of all that is wanted, so that what an endpoint cannot make changes nothing in it.
         let hash = self.wanted.hash(&values);
+        let missing = self.wanted.missing(self.env, self.world);
+        values.retain(|name, _| !missing.contains(name));
+        let (sent, _) = leave_out(&self.wanted.template, &BTreeSet::new(), &missing);
         let left_out = self.world.stacks.get(&self.name).map(Stack::left_out).unwrap_or_default();
-        let (template, _) = leave_out(&self.wanted.template, &left_out);
+        let (template, _) = leave_out(&sent, &left_out, &BTreeSet::new());
         let after = Side { template: &template, parameters: &shown(&values) };
         PutStack {
-            body: self.wanted.body(&hash),
+            body: Wanted::body(sent, &hash),
             changes: difference(self.key, before, after, &|id| self.wanted.about(id)),
             holds: self.wanted.holds(before.map(|side| side.template)),
             parameters: values,

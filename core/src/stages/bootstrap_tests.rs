@@ -310,6 +310,24 @@ fn a_template_that_is_too_big_is_refused_with_its_size() {
 }
 
 #[test]
+fn what_an_earlier_stack_could_not_give_is_left_out_where_that_may_be() {
+    let env = environment(false);
+    let mut world = settled(&env);
+    world.stacks.remove("app-test-database");
+    world.stacks.get_mut("app-test-network").unwrap().outputs.remove("VpcId");
+    let put = decide(&env, 1, &world).unwrap().remove(0);
+    assert_eq!(put.parameters["VpcId"], Value::Pending("${stacks.network.VpcId}".into()));
+    world.abilities.may_leave_out = true;
+    let puts = decide(&env, 1, &world).unwrap();
+    assert_eq!(puts[0].parameters.keys().collect::<Vec<_>>(), ["Protect"]);
+    assert!(!puts[0].body.contains("VpcId") && !puts[0].body.contains("SecurityGroup"), "{}", puts[0].body);
+    for put in puts {
+        world.assume(&env, &Action::PutStack(Box::new(put)));
+    }
+    assert_eq!(decide(&env, 1, &world).unwrap(), []);
+}
+
+#[test]
 fn types_the_endpoint_left_out_are_no_difference() {
     let env = environment(false);
     let mut world = settled(&env);
