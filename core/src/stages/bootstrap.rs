@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use super::{
     Stage,
     wanted::{Wanted, needs, shown},
@@ -179,7 +181,8 @@ impl<'a> Deciding<'a> {
         let first = self.full(step, false, None);
         let mut actions = Vec::new();
         if self.wanted.protects_later() {
-            let before = Side { template: &self.wanted.template, parameters: &shown(&first.parameters) };
+            let sent: Json = serde_json::from_str(&first.body).unwrap_or_default();
+            let before = Side { template: &sent, parameters: &shown(&first.parameters) };
             let second = self.full(StackMove::Update, true, Some(before));
             actions.extend([first, second]);
         } else {

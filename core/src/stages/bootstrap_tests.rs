@@ -320,6 +320,7 @@ fn what_an_earlier_stack_could_not_give_is_left_out_where_that_may_be() {
     world.abilities.may_leave_out = true;
     let puts = decide(&env, 1, &world).unwrap();
     assert_eq!(puts[0].parameters.keys().collect::<Vec<_>>(), ["Protect"]);
+    assert_eq!(puts[1].changes.len(), 1);
     assert!(!puts[0].body.contains("VpcId") && !puts[0].body.contains("SecurityGroup"), "{}", puts[0].body);
     for put in puts {
         world.assume(&env, &Action::PutStack(Box::new(put)));
