@@ -18,23 +18,23 @@ use crate::aws::fault;
 
 impl Acting<'_> {
     /// Deletes the stack; one that is not there is no error.
-    pub async fn delete(&self, put: &PutStack) -> Result<(), Stop> {
-        let Some((id, _)) = look(self.clients, &put.name).await? else { return Ok(()) };
+    pub async fn delete(&self, name: &str, region: &str) -> Result<(), Stop> {
+        let Some((id, _)) = look(self.clients, name).await? else { return Ok(()) };
         let since = Since::After(newest(self.clients, &id).await?);
         self.clients
             .cloudformation()
             .delete_stack()
-            .stack_name(&put.name)
+            .stack_name(name)
             .set_role_arn(self.role_arn.map(str::to_owned))
-            .client_request_token(token(&put.hash))
+            .client_request_token(token("delete"))
             .send()
             .await
-            .map_err(|error| fault(format!("deleting {}", stack_named(&put.name, &put.region)), &error))?;
+            .map_err(|error| fault(format!("deleting {}", stack_named(name, region)), &error))?;
         let ended = follow(self.clients, &id, &since, self.emit).await?;
         if ended.status != "DELETE_COMPLETE" {
-            return Err(Stop::Failed(Box::new(failure(put, "deleting", &ended))));
+            return Err(Stop::Failed(Box::new(failure(name, region, "deleting", &ended))));
         }
-        let mut changed = Changed::new("deleted", format!("stack {}", put.name));
+        let mut changed = Changed::new("deleted", format!("stack {name}"));
         changed.resources = tally(&ended.events);
         (self.emit)(Fact::Changed(changed));
         Ok(())
@@ -54,7 +54,7 @@ impl Acting<'_> {
                 ),
             )));
         }
-        self.delete(put).await
+        self.delete(&put.name, &put.region).await
     }
 
     async fn kept(&self, put: &PutStack) -> Result<Vec<String>, Fault> {

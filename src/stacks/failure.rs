@@ -2,15 +2,15 @@
 
 use runner_core::{
     judge::stack_events::{cause, left_broken},
-    plan::{Fault, PutStack},
+    plan::Fault,
     report::Failure,
 };
 
 use super::follow::Ended;
 
 /// The failure of an operation on a stack.
-pub(super) fn failure(put: &PutStack, verb: &str, ended: &Ended) -> Failure {
-    let stack = super::stack_named(&put.name, &put.region);
+pub(super) fn failure(name: &str, region: &str, verb: &str, ended: &Ended) -> Failure {
+    let stack = super::stack_named(name, region);
     let mut failure = match cause(&ended.events) {
         Some(event) => {
             let doing =

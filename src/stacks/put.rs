@@ -42,7 +42,7 @@ impl Acting<'_> {
         match put.step {
             StackMove::Attach => return self.attach(put).await,
             StackMove::Protect => {
-                self.protect(put).await?;
+                self.protect(&put.name, &put.region, true).await?;
                 return Ok(look(self.clients, &put.name).await?.map(|(_, stack)| stack));
             }
             StackMove::Recreate | StackMove::Create | StackMove::Update => {}
@@ -155,7 +155,7 @@ impl Acting<'_> {
         let ended = follow(self.clients, id, since, self.emit).await?;
         let (verb, past) = if creates { ("creating", "created") } else { ("updating", "updated") };
         if !matches!(ended.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
-            return Err(Stop::Failed(Box::new(failure(put, verb, &ended))));
+            return Err(Stop::Failed(Box::new(failure(&put.name, &put.region, verb, &ended))));
         }
         let mut changed = Changed::new(past, format!("stack {}", put.name));
         changed.resources = tally(&ended.events);

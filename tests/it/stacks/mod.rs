@@ -48,17 +48,18 @@ impl Bench {
         }
     }
 
-    async fn put(&self, put: &PutStack) -> Result<Option<Stack>, Stop> {
-        let emit = |fact| self.facts.lock().unwrap().push(fact);
+    fn acting<'a>(&'a self, emit: &'a (dyn Fn(Fact) + Sync)) -> Acting<'a> {
         Acting {
             clients: &self.clients,
             role_arn: self.role_arn,
             allow_replace: &self.allow_replace,
             may_leave_out: self.may_leave_out,
-            emit: &emit,
+            emit,
         }
-        .put(put)
-        .await
+    }
+
+    async fn put(&self, put: &PutStack) -> Result<Option<Stack>, Stop> {
+        self.acting(&|fact| self.facts.lock().unwrap().push(fact)).put(put).await
     }
 
     async fn done(&self, put: &PutStack) -> Stack {

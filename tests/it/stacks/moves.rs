@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use runner::stacks::template;
+use runner::stacks::{Stop, template};
 use runner_core::{infra::Holds, plan::StackMove, report::Fact, workflow::Value};
 use serde_json::json;
 
@@ -144,12 +144,26 @@ async fn types_the_endpoint_does_not_know_are_left_out_and_named() {
 }
 
 #[tokio::test]
-async fn termination_protection_is_turned_on() {
+async fn a_protected_stack_is_deleted_only_after_its_protection_is_off() {
     let bench = Bench::new().await;
     let mut first = put("net", StackMove::Create, parameter("one"));
     assert!(!bench.done(&first).await.protected);
     first.step = StackMove::Protect;
     assert!(bench.done(&first).await.protected);
+    match bench.acting(&|_| {}).delete(&first.name, REGION).await {
+        Err(Stop::Failed(failure)) => {
+            assert!(failure.fault.message.raw().contains("TerminationProtection"), "{failure:?}")
+        }
+        other => panic!("{other:?}"),
+    }
+    let emit = |fact| bench.facts.lock().unwrap().push(fact);
+    bench.said();
+    bench.acting(&emit).protect(&first.name, REGION, false).await.unwrap();
+    bench.acting(&emit).delete(&first.name, REGION).await.unwrap();
+    let changed = bench.changed();
+    assert_eq!((changed[1].verb, changed[1].resources["deleted"]), ("deleted", 1));
+    // Gone already is as good.
+    bench.acting(&emit).delete(&first.name, REGION).await.unwrap();
 }
 
 #[tokio::test]
