@@ -2,5 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod image;
+#[path = "../support/mod.rs"]
+mod support;
+
 mod sandbox;
+mod stacks;

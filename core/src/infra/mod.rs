@@ -13,7 +13,9 @@ mod export;
 pub mod extra;
 mod firewall;
 mod groups;
+mod leave_out;
 pub mod network;
+mod references;
 pub mod registry;
 mod roles;
 mod service_roles;
@@ -32,6 +34,9 @@ pub(crate) mod testing;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use export::{Export, pascal};
+pub use leave_out::leave_out;
+pub use references::references;
+pub(crate) use references::{is_intrinsic, next_placeholder};
 use serde_json::Value as Json;
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 

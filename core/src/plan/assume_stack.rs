@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::{
-    PutStack, Stack, StackMove, StackStatus, World,
-    difference::{references, replaced},
-};
+use super::{PutStack, Stack, StackMove, StackStatus, World, difference::replaced};
 use crate::{
+    infra::references,
     text::Foreign,
     workflow::{Environment, Value},
 };

@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::{Change, Replacement, Stack};
 use crate::{
-    infra::{self, CreateOnly, Holds},
+    infra::{self, CreateOnly, Holds, is_intrinsic, next_placeholder, references},
     text::Span,
 };
 
@@ -32,7 +32,7 @@ pub fn difference(scope: &str, before: Option<Side<'_>>, after: Side<'_>, about:
     let ids: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let mut changes = Vec::new();
     for id in ids {
-        let kind = new.get(id).or(old.get(id)).map(|resource| kind(resource)).unwrap_or_default();
+        let kind = new.get(id).or(old.get(id)).map(kind).unwrap_or_default();
         let (holds, span) = about(id).unwrap_or_else(|| (infra::holds(kind), None));
         let change = |property: &str, before: Option<&Json>, after: Option<&Json>, replacement| Change {
             scope: scope.to_owned(),
@@ -160,20 +160,11 @@ fn sub(text: &str, values: &dyn Fn(&str) -> Option<String>) -> Json {
     serde_json::json!({ "Fn::Sub": out })
 }
 
-/// The text before the next `${NAME}`, the name, and the text after it.
-fn next_placeholder(text: &str) -> Option<(&str, &str, &str)> {
-    let start = text.find("${")?;
-    let end = start + text[start..].find('}')?;
-    Some((&text[..start], &text[start + 2..end], &text[end + 1..]))
-}
+/// Takes a path and the values there.
+type Found<'a> = &'a mut dyn FnMut(&str, Option<&Json>, Option<&Json>);
 
 /// Calls `found` for each leaf that differs. Lists are leaves, but for two of one element each.
-fn walk(
-    path: &str,
-    before: Option<&Json>,
-    after: Option<&Json>,
-    found: &mut dyn FnMut(&str, Option<&Json>, Option<&Json>),
-) {
+fn walk(path: &str, before: Option<&Json>, after: Option<&Json>, found: Found<'_>) {
     if before == after {
         return;
     }
@@ -197,10 +188,6 @@ fn walk(
         }
         _ => found(path, before, after),
     }
-}
-
-fn is_intrinsic(map: &Map<String, Json>) -> bool {
-    map.len() == 1 && map.keys().all(|key| key == "Ref" || key.starts_with("Fn::"))
 }
 
 /// A resource whose create-only property names one that is replaced is replaced with it.
@@ -256,47 +243,6 @@ pub fn replaced(changes: &[Change]) -> BTreeSet<String> {
         .filter(|change| change.replacement == Replacement::Yes)
         .map(|change| change.subject.clone())
         .collect()
-}
-
-/// The logical ids that a value refers to, by `Ref`, `Fn::GetAtt` and `Fn::Sub`.
-pub fn references(json: &Json) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    collect(json, &mut found);
-    found
-}
-
-fn collect(json: &Json, found: &mut BTreeSet<String>) {
-    match json {
-        Json::Object(map) => {
-            for (key, value) in map {
-                match (key.as_str(), value) {
-                    ("Ref", Json::String(id)) => {
-                        found.insert(id.clone());
-                    }
-                    ("Fn::GetAtt", Json::String(text)) => {
-                        found.extend(text.split('.').next().map(str::to_owned));
-                    }
-                    ("Fn::GetAtt", Json::Array(list)) => {
-                        found.extend(list.first().and_then(Json::as_str).map(str::to_owned));
-                    }
-                    ("Fn::Sub", value) => {
-                        let text = value.as_str().or_else(|| value.get(0).and_then(Json::as_str)).unwrap_or_default();
-                        let mut rest = text;
-                        while let Some((_, name, after)) = next_placeholder(rest) {
-                            found.extend(name.split('.').next().map(str::to_owned));
-                            rest = after;
-                        }
-                        if let Some(values) = value.get(1) {
-                            collect(values, found);
-                        }
-                    }
-                    (_, value) => collect(value, found),
-                }
-            }
-        }
-        Json::Array(list) => list.iter().for_each(|value| collect(value, found)),
-        _ => {}
-    }
 }
 
 /// What differs beside resources.

@@ -22,4 +22,17 @@ impl Refusal {
     pub fn new(what: impl Into<String>, why: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self { what: what.into(), why: why.into(), remedy: remedy.into(), exit: Exit::Failed }
     }
+
+    /// Several refusals as one, what they have in common said once: a stage refuses once, whatever the reasons.
+    pub fn all(refusals: impl IntoIterator<Item = Self>) -> Option<Self> {
+        refusals.into_iter().reduce(|mut all, more| {
+            for (text, part) in [(&mut all.what, more.what), (&mut all.why, more.why), (&mut all.remedy, more.remedy)] {
+                if !text.contains(&part) {
+                    text.push_str("; ");
+                    text.push_str(&part);
+                }
+            }
+            all
+        })
+    }
 }

@@ -3,13 +3,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value as Json;
+
 use super::{
     Stage,
     wanted::{Wanted, shown},
 };
 use crate::{
-    infra::{STACKS, StackDesired, StackKind},
-    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard, leave_out},
+    infra::{STACKS, StackDesired, StackKind, leave_out},
+    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
     workflow::Environment,
 };
 
@@ -44,14 +46,7 @@ impl StackStage {
 /// A kind of one stack is named by its stage alone, unless that stack is one service's or one of the file's own.
 fn id(kind: &StackKind, alone: bool, stack: &StackDesired) -> NodeId {
     let named_by_stage = alone && stack.service.is_none() && kind.stage.strip_prefix("bootstrap-") == Some(&*stack.key);
-    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, stack.scope()) }
-}
-
-impl StackDesired {
-    /// What its node is about: the service, or the stack's key.
-    fn scope(&self) -> &str {
-        self.service.as_deref().unwrap_or(&self.key)
-    }
+    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, stack.key.as_str()) }
 }
 
 impl Stage for StackStage {
@@ -161,13 +156,17 @@ impl<'a> Deciding<'a> {
     }
 
     fn full(&self, step: StackMove, protect: bool, before: Option<Side<'_>>) -> PutStack {
-        let values = self.wanted.values(self.env, self.world, protect);
+        let mut values = self.wanted.values(self.env, self.world, protect);
+        // Of all that is wanted, so that what an endpoint cannot make changes nothing in it.
         let hash = self.wanted.hash(&values);
+        let missing = self.wanted.missing(self.env, self.world);
+        values.retain(|name, _| !missing.contains(name));
+        let (sent, _) = leave_out(&self.wanted.template, &BTreeSet::new(), &missing);
         let left_out = self.world.stacks.get(&self.name).map(Stack::left_out).unwrap_or_default();
-        let (template, _) = leave_out(&self.wanted.template, &left_out);
+        let (template, _) = leave_out(&sent, &left_out, &BTreeSet::new());
         let after = Side { template: &template, parameters: &shown(&values) };
         PutStack {
-            body: self.wanted.body(&hash),
+            body: Wanted::body(sent, &hash),
             changes: difference(self.key, before, after, &|id| self.wanted.about(id)),
             holds: self.wanted.holds(before.map(|side| side.template)),
             parameters: values,
@@ -182,7 +181,8 @@ impl<'a> Deciding<'a> {
         let first = self.full(step, false, None);
         let mut actions = Vec::new();
         if self.wanted.protects_later() {
-            let before = Side { template: &self.wanted.template, parameters: &shown(&first.parameters) };
+            let sent: Json = serde_json::from_str(&first.body).unwrap_or_default();
+            let before = Side { template: &sent, parameters: &shown(&first.parameters) };
             let second = self.full(StackMove::Update, true, Some(before));
             actions.extend([first, second]);
         } else {
@@ -206,7 +206,7 @@ impl<'a> Deciding<'a> {
                 // Without the old template nothing is known of what differs; the change set will say.
                 put.changes.clear();
             }
-            if let Some(refusal) = one(guard(&self.name, &put.changes, &self.world.allow_replace)) {
+            if let Some(refusal) = Refusal::all(guard(&self.name, &put.changes, &self.world.allow_replace)) {
                 return Err(refusal);
             }
             actions.push(put);
@@ -247,23 +247,6 @@ impl<'a> Deciding<'a> {
             "split it: fewer services or parameters in this stack, or several templates under `extra-stacks`",
         )
     }
-}
-
-/// A stage refuses once, whatever the number of reasons.
-fn one(refusals: Vec<Refusal>) -> Option<Refusal> {
-    let mut refusals = refusals.into_iter();
-    let mut first = refusals.next()?;
-    let mut remedies = BTreeSet::from([first.remedy.clone()]);
-    for more in refusals {
-        first.what = format!("{}; {}", first.what, more.what);
-        if !first.why.contains(&more.why) {
-            first.why = format!("{}; {}", first.why, more.why);
-        }
-        if remedies.insert(more.remedy.clone()) {
-            first.remedy = format!("{}; {}", first.remedy, more.remedy);
-        }
-    }
-    Some(first)
 }
 
 #[cfg(test)]

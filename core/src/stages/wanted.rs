@@ -1,6 +1,6 @@
 //! A stack as it shall be, resolved against the world: text of its template, values of its parameters, its hash.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -81,14 +81,27 @@ impl Wanted {
             .collect()
     }
 
+    /// Parameters whose output an earlier stack does not have though it stands: the endpoint does not know the type it
+    /// would be of.
+    pub(super) fn missing(&self, env: &Environment, world: &World) -> BTreeSet<String> {
+        let missing = |source: &Source| match source {
+            Source::Output { stack, output } => world
+                .stacks
+                .get(&env.stack_name(stack))
+                .is_some_and(|seen| seen.status.is_settled() && !seen.outputs.contains_key(output)),
+            _ => false,
+        };
+        let names = self.parameters.iter().filter(|(_, source)| missing(source)).map(|(name, _)| name.clone());
+        if world.abilities.may_leave_out { names.collect() } else { BTreeSet::new() }
+    }
+
     /// SHA-256 of template and parameters.
     pub(super) fn hash(&self, values: &BTreeMap<String, Value>) -> String {
         digest(&json!([self.template, shown(values)]))
     }
 
-    /// The template's text, the hash among its outputs.
-    pub(super) fn body(&self, hash: &str) -> String {
-        let mut template = self.template.clone();
+    /// The text of a template of it, the hash among its outputs.
+    pub(super) fn body(mut template: Json, hash: &str) -> String {
         if let Some(map) = template.as_object_mut() {
             let outputs = map.entry("Outputs").or_insert_with(|| Json::Object(Map::new()));
             outputs[Stack::HASH] = json!({ "Value": hash, "Description": "SHA-256 of template and parameters" });

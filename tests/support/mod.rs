@@ -1,0 +1,15 @@
+//! What the integration tests share.
+
+mod emulator;
+mod scripted;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+pub use emulator::emulator;
+pub use scripted::{Answer, Script, Scripted};
+
+/// An account that no other test uses: tests run at the same time against one emulator, which keeps accounts apart.
+pub fn account() -> String {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    format!("{:012}", 200_000_000_000 + NEXT.fetch_add(1, Ordering::Relaxed))
+}

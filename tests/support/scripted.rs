@@ -1,0 +1,202 @@
+//! An HTTP endpoint that answers as it is told, for what no emulator shows: throttling, slow and broken answers, states
+//! that only AWS has. Usable for every service: the query and the JSON protocols, and plain paths.
+
+use std::{
+    collections::BTreeMap,
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{net::TcpListener, task::AbortHandle};
+
+/// A request as it came.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// `GET`.
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// By name in lower case.
+    pub headers: BTreeMap<String, String>,
+    /// The body's text.
+    pub body: String,
+}
+
+impl Request {
+    /// The operation: the query protocol's `Action`, else the last part of `X-Amz-Target`, else method and path.
+    pub fn action(&self) -> String {
+        if let Some(action) = self.field("Action") {
+            return action;
+        }
+        match self.headers.get("x-amz-target") {
+            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            None => format!("{} {}", self.method, self.path),
+        }
+    }
+
+    /// A field of a query-protocol body, decoded.
+    pub fn field(&self, name: &str) -> Option<String> {
+        self.body.split('&').find_map(|pair| {
+            let (key, value) = pair.split_once('=')?;
+            (decode(key) == name).then(|| decode(value))
+        })
+    }
+}
+
+fn decode(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match first {
+            b'+' => bytes.push(b' '),
+            b'%' if after.len() >= 2 => {
+                let hex = std::str::from_utf8(&after[..2]).unwrap();
+                bytes.push(u8::from_str_radix(hex, 16).unwrap());
+                rest = &after[2..];
+            }
+            other => bytes.push(*other),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    status: u16,
+    kind: &'static str,
+    body: String,
+}
+
+impl Answer {
+    /// A query-protocol answer: what is within `<ActionResult>`.
+    pub fn xml(action: &str, inner: &str) -> Self {
+        let body = format!("<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>");
+        Self { status: 200, kind: "text/xml", body }
+    }
+
+    /// A query-protocol error.
+    pub fn xml_error(code: &str, message: &str) -> Self {
+        let body = format!(
+            "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>{message}</Message></Error>\
+             <RequestId>request-1</RequestId></ErrorResponse>"
+        );
+        Self { status: 400, kind: "text/xml", body }
+    }
+}
+
+struct Rule {
+    action: &'static str,
+    answers: Vec<Answer>,
+    used: usize,
+}
+
+/// What is answered to what. The first rule that matches answers: each of its answers once, the last for ever.
+#[derive(Default)]
+pub struct Script(Vec<Rule>);
+
+impl Script {
+    /// Answers an operation.
+    pub fn on(mut self, action: &'static str, answers: impl IntoIterator<Item = Answer>) -> Self {
+        self.0.push(Rule { action, answers: answers.into_iter().collect(), used: 0 });
+        self
+    }
+
+    fn answer(&mut self, request: &Request) -> Answer {
+        let action = request.action();
+        let rule = self.0.iter_mut().find(|rule| rule.action == action);
+        match rule {
+            Some(rule) => {
+                let at = rule.used.min(rule.answers.len() - 1);
+                rule.used += 1;
+                rule.answers[at].clone()
+            }
+            // A client error, which no SDK tries again.
+            None => Answer::xml_error("Unscripted", &format!("no answer is scripted for {action}")),
+        }
+    }
+
+    /// Listens.
+    pub async fn start(self) -> Scripted {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let script = Arc::new(Mutex::new(self));
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let seen = requests.clone();
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let (script, seen) = (script.clone(), seen.clone());
+                tokio::spawn(async move {
+                    let serve = service_fn(move |request| answer(request, script.clone(), seen.clone()));
+                    // A client that goes away is no error of ours.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
+                });
+            }
+        });
+        Scripted { url, requests, task: task.abort_handle() }
+    }
+}
+
+async fn answer(
+    request: hyper::Request<Incoming>,
+    script: Arc<Mutex<Script>>,
+    seen: Arc<Mutex<Vec<Request>>>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let request = Request {
+        method: head.method.to_string(),
+        path: head.uri.to_string(),
+        headers: head
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+            .collect(),
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    let answer = script.lock().unwrap().answer(&request);
+    seen.lock().unwrap().push(request);
+    let response = Response::builder()
+        .status(answer.status)
+        .header("content-type", answer.kind)
+        .body(Full::new(Bytes::from(answer.body)))
+        .unwrap();
+    Ok(response)
+}
+
+/// A listening endpoint.
+pub struct Scripted {
+    /// Its address.
+    pub url: String,
+    requests: Arc<Mutex<Vec<Request>>>,
+    task: AbortHandle,
+}
+
+impl Scripted {
+    /// What came, in order.
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+
+    /// The operations that came, in order.
+    pub fn actions(&self) -> Vec<String> {
+        self.requests().iter().map(Request::action).collect()
+    }
+
+    /// The first request for an operation.
+    pub fn first(&self, action: &str) -> Request {
+        self.requests().into_iter().find(|request| request.action() == action).unwrap()
+    }
+}
+
+impl Drop for Scripted {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
