@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::interpolate::{Names, Piece, pieces};
 use super::lower::lower;
-use super::merge::{expand, merge, nulls, spans, take_from};
+use super::merge::{Spans, expand, merge, nulls, take_from};
 use super::parse::{self, join, problem};
 use super::problems::{Problem, Problems, Warning};
 use super::section::{EnvironmentName, FileKeys, Read, Reader};
@@ -214,9 +214,9 @@ impl Workflow {
         let mut problems = Vec::new();
         let mut tree = merge(&self.base, over);
         take_from(&mut tree, &mut problems);
-        let mut spans = spans(&tree);
+        let mut spans = Spans::of(&tree);
         if let Some(span) = at {
-            spans.insert("environments".to_owned(), span);
+            spans.values.insert("environments".to_owned(), span);
         }
         let names = names(&tree, name, given);
         let mut reader = Reader::new(&names, &spans);
@@ -234,7 +234,7 @@ impl Workflow {
         });
         let Reader { problems, warnings, defaults, .. } = reader;
         let environment = environment.map(|environment| {
-            let origins = Origins { file: self.file.clone(), spans: spans.clone(), defaults };
+            let origins = Origins { file: self.file.clone(), spans: spans.values.clone(), defaults };
             Environment { origins, ..environment }
         });
         Outcome { environment, problems, warnings }

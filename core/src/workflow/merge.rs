@@ -32,6 +32,7 @@ fn merge_at(base: &Node, over: &Node, path: &str) -> Node {
             continue;
         }
         match own.next() {
+            None if entry.value.kind == Kind::Null => {}
             None => entries.push(Entry { value: without_nulls(&entry.value), ..entry.clone() }),
             Some(other) if other.value.kind == Kind::Null => {}
             Some(other) => {
@@ -164,33 +165,45 @@ fn resolve(services: &Node, name: &str, seen: &mut Vec<String>, problems: &mut V
     Some(merge_at(&base, &own, ""))
 }
 
-/// Where each key stands: a scalar's value, the key of a map or list.
-pub(super) fn spans(node: &Node) -> BTreeMap<String, Span> {
-    let mut spans = BTreeMap::new();
-    collect(node, "", &mut spans);
-    spans
+/// Where each key stands.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    /// A scalar's value, the key of a map or list.
+    pub values: BTreeMap<String, Span>,
+    /// The key itself.
+    pub keys: BTreeMap<String, Span>,
 }
 
-fn collect(node: &Node, path: &str, spans: &mut BTreeMap<String, Span>) {
-    match &node.kind {
-        Kind::Map(entries) => {
-            for entry in entries {
-                let path = join(path, &entry.key);
-                let span = match entry.value.kind {
-                    Kind::Map(_) | Kind::List(_) => entry.key_span,
-                    _ => entry.value.span,
-                };
-                spans.entry(path.clone()).or_insert(span);
-                collect(&entry.value, &path, spans);
+impl Spans {
+    /// Of every key in the tree.
+    pub(super) fn of(node: &Node) -> Self {
+        let mut spans = Self::default();
+        spans.collect(node, "");
+        spans
+    }
+
+    fn collect(&mut self, node: &Node, path: &str) {
+        match &node.kind {
+            Kind::Map(entries) => {
+                for entry in entries {
+                    let path = join(path, &entry.key);
+                    let span = match entry.value.kind {
+                        Kind::Map(_) | Kind::List(_) => entry.key_span,
+                        _ => entry.value.span,
+                    };
+                    self.values.entry(path.clone()).or_insert(span);
+                    self.keys.entry(path.clone()).or_insert(entry.key_span);
+                    self.collect(&entry.value, &path);
+                }
             }
-        }
-        Kind::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                let path = join(path, &index.to_string());
-                spans.insert(path.clone(), item.span);
-                collect(item, &path, spans);
+            Kind::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = join(path, &index.to_string());
+                    self.values.insert(path.clone(), item.span);
+                    self.collect(item, &path);
+                }
             }
+            _ => {}
         }
-        _ => {}
     }
 }

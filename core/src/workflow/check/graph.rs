@@ -11,7 +11,9 @@ pub(super) fn check(env: &Environment, environments: &[String], reader: &mut Rea
     // A service that could not be read is there even so.
     let mut services: Vec<&str> = env.services.keys().map(String::as_str).collect();
     let spans = reader.spans;
-    services.extend(spans.keys().filter_map(|path| path.strip_prefix("services.")).filter(|name| !name.contains('.')));
+    services.extend(
+        spans.values.keys().filter_map(|path| path.strip_prefix("services.")).filter(|name| !name.contains('.')),
+    );
     services.sort_unstable();
     services.dedup();
     for service in env.services.values() {
@@ -62,6 +64,9 @@ fn known(name: &str, names: &[&str], what: &str, path: &str, reader: &mut Reader
         return;
     }
     let help = match nearest(name, names.iter().copied()) {
+        _ if name == "bootstrap-identity" => {
+            "an administrator runs it once an account; it is no part of a run".to_owned()
+        }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are {}", listed(names)),
     };

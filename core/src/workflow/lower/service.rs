@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::text::nearest;
 use crate::workflow::merge::SOURCES;
 use crate::workflow::section::{
     BuildKeys, DeployKeys, ImageKeys, Reader, ScalingKeys, ServiceKeys, SidecarKeys, StrategyName, TaskKeys, listed,
@@ -110,8 +111,10 @@ fn image(name: &str, keys: &ServiceKeys, per_environment: bool, reader: &mut Rea
     match there.as_slice() {
         [_] => {}
         [] => {
-            let message = format!("`{path}` does not say what it runs");
-            reader.refuse(&path, message, "give it `build`, `image`, `from` or `task-definition`");
+            if !reader.has(&format!("{path}.<<")) {
+                let message = format!("`{path}` does not say what it runs");
+                reader.refuse(&path, message, meant(name, reader));
+            }
             return None;
         }
         [_, second, ..] => {
@@ -153,6 +156,16 @@ fn image(name: &str, keys: &ServiceKeys, per_environment: bool, reader: &mut Rea
             reader.error(&path, format!("`{path}` names more than one of `layout`, `archive` and `reference`"), None);
             None
         }
+    }
+}
+
+/// A service that only an environment has is often another's name, misspelt.
+fn meant(name: &str, reader: &Reader<'_>) -> String {
+    let services = reader.spans.values.keys().filter_map(|path| path.strip_prefix("services."));
+    let others = services.filter(|other| !other.contains('.') && *other != name);
+    match nearest(name, others) {
+        Some(near) => format!("give it `build`, `image`, `from` or `task-definition`; or did you mean `{near}`?"),
+        None => "give it `build`, `image`, `from` or `task-definition`".to_owned(),
     }
 }
 

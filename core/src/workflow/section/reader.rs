@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::shape::{Need, Shape};
 use crate::text::{Span, nearest};
 use crate::workflow::interpolate::Names;
+use crate::workflow::merge::Spans;
 use crate::workflow::parse::join;
 use crate::workflow::problems::Problem;
 use crate::workflow::tree::{Kind, Node};
@@ -87,7 +88,7 @@ pub(in crate::workflow) struct Reader<'a> {
     /// The values of `${…}`.
     pub names: &'a Names,
     /// Where each key stands.
-    pub spans: &'a BTreeMap<String, Span>,
+    pub spans: &'a Spans,
     /// The errors so far.
     pub problems: Vec<Problem>,
     /// The warnings so far.
@@ -98,7 +99,7 @@ pub(in crate::workflow) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader that has seen nothing.
-    pub fn new(names: &'a Names, spans: &'a BTreeMap<String, Span>) -> Self {
+    pub fn new(names: &'a Names, spans: &'a Spans) -> Self {
         Self { names, spans, problems: Vec::new(), warnings: Vec::new(), defaults: BTreeMap::new() }
     }
 
@@ -106,6 +107,13 @@ impl<'a> Reader<'a> {
     pub fn error(&mut self, path: &str, message: impl Into<String>, help: Option<String>) {
         let span = self.find(path);
         self.problems.push(Problem { span, path: path.to_owned(), message: message.into(), help });
+    }
+
+    /// Notes an error about a name: it stands at the key, not at its value.
+    pub fn refuse_name(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.spans.keys.get(path).copied().or_else(|| self.find(path));
+        let (message, help) = (message.into(), Some(help.into()));
+        self.problems.push(Problem { span, path: path.to_owned(), message, help });
     }
 
     /// Notes an error with a hint.
@@ -129,6 +137,12 @@ impl<'a> Reader<'a> {
         self.warnings.push(Problem { span, path: path.to_owned(), message: message.into(), help: Some(help.into()) });
     }
 
+    /// Notes a warning about a name.
+    pub fn warn_name(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.spans.keys.get(path).copied().or_else(|| self.find(path));
+        self.warnings.push(Problem { span, path: path.to_owned(), message: message.into(), help: Some(help.into()) });
+    }
+
     /// Notes that the file left this key out.
     pub fn defaulted(&mut self, path: &str, value: impl Into<String>) {
         let value = value.into();
@@ -147,13 +161,13 @@ impl<'a> Reader<'a> {
 
     /// Whether the file has this key.
     pub fn has(&self, path: &str) -> bool {
-        self.spans.contains_key(path)
+        self.spans.values.contains_key(path)
     }
 
     fn find(&self, path: &str) -> Option<Span> {
         let mut path = path;
         loop {
-            if let Some(span) = self.spans.get(path) {
+            if let Some(span) = self.spans.values.get(path) {
                 return Some(*span);
             }
             path = path.rsplit_once('.')?.0;

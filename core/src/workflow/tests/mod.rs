@@ -1,5 +1,6 @@
 //! The workflow file as a whole: the shipped example, the smallest file, and every error.
 
+mod cases;
 mod example;
 
 use std::collections::BTreeMap;
