@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::interpolate::{Names, Piece, pieces};
 use super::lower::lower;
-use super::merge::{Spans, expand, merge, nulls, take_from};
+use super::merge::{self, Spans, expand, merge, nulls};
 use super::parse::{self, join, problem};
 use super::problems::{Problem, Problems, Warning};
 use super::section::{EnvironmentName, FileKeys, Read, Reader};
@@ -212,8 +212,7 @@ impl Workflow {
 
     fn read(&self, name: &str, at: Option<Span>, over: &Node, given: &Given, files: &dyn Files) -> Outcome {
         let mut problems = Vec::new();
-        let mut tree = merge(&self.base, over);
-        take_from(&mut tree, &mut problems);
+        let tree = merge::environment(&self.base, over, &mut problems);
         let mut spans = Spans::of(&tree);
         if let Some(span) = at {
             spans.values.insert("environments".to_owned(), span);

@@ -189,7 +189,8 @@ fn explain(error: &Error, source: &str) -> (String, Option<String>) {
     }
     // The budget's error has many shapes and may be wrapped in an alias's; its text names what was too much.
     let text = plain(error);
-    if let Some((_, breach)) = text.split_once("budget breached: ") {
+    let deep = text.contains("recursion limit").then_some("Depth");
+    if let Some(breach) = deep.or_else(|| text.split_once("budget breached: ").map(|(_, breach)| breach)) {
         let what = breach.split([' ', '{']).next().unwrap_or_default();
         let (message, help) = match what {
             "Documents" => (

@@ -22,7 +22,7 @@ section! {
         platform: Platform = "linux/amd64",
         /// CPU units; 1024 are one vCPU. Fargate knows 256, 512, 1024, 2048, 4096, 8192 and 16384.
         cpu: Int<256, 16384> = "256",
-        /// MiB; which values fit depends on `cpu`.
+        /// Memory in MiB; which values fit depends on `cpu`.
         memory: Int<512, 122880> = "512",
         /// The container's port. Without it: no load balancer and no discovery.
         port: Option<Int<1, 65535>>,
@@ -67,7 +67,7 @@ section! {
         sidecars: Named<Name, SidecarKeys> = "{}",
         /// Time between SIGTERM and SIGKILL; at least what the app needs to finish its work.
         stop_timeout: Lasting<1, 2, 120> = "30s",
-        /// GiB, where Fargate's 20 are too few.
+        /// Disk in GiB, where Fargate's 20 are too few.
         ephemeral_storage: Option<Int<21, 200>>,
         /// Fargate, or Fargate Spot: cheaper, and stopped with two minutes' notice.
         capacity: Capacity = "fargate",
@@ -177,59 +177,6 @@ impl Read for HealthCheckKeys {
     fn shape() -> Shape {
         Shape::Any(vec![UrlPath::shape(), HealthCheckLongKeys::shape()])
     }
-}
-
-impl Read for SecretSource {
-    fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
-        const WHAT: &str = "`database`, `ssm`, `ssm:/NAME` or `secretsmanager:ARN[:KEY]`";
-        // What stands here may be a secret by mistake, so no error shows it.
-        let text = match node.text() {
-            Some(text) => reader.known(node, text, path)?,
-            None => String::new(),
-        };
-        let source = match text.split_once(':') {
-            None if text == "database" => Some(Self::Database),
-            None if text == "ssm" => Some(Self::Ssm),
-            Some(("ssm", name)) if is_parameter(name) => Some(Self::SsmExisting(name.to_owned())),
-            Some(("secretsmanager", arn)) => secret_of(arn),
-            _ => None,
-        };
-        if source.is_none() {
-            let help = match crate::text::nearest(&text, ["database", "ssm"]) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "values never stand in the file: `ssm` takes the job's variable of that name".to_owned(),
-            };
-            reader.error_at(node, path, format!("`{path}` must be {WHAT}"), Some(help));
-        }
-        source
-    }
-
-    fn shape() -> Shape {
-        Shape::Text {
-            what: "`database`, `ssm`, `ssm:/NAME` or `secretsmanager:ARN[:KEY]`",
-            pattern: Some("^(database|ssm|ssm:/.+|secretsmanager:arn:.+)$"),
-            example: "ssm",
-        }
-    }
-}
-
-fn is_parameter(name: &str) -> bool {
-    name.len() > 1
-        && name.len() <= 1011
-        && name.starts_with('/')
-        && !name.ends_with('/')
-        && !name.contains("//")
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.-".contains(&b))
-}
-
-fn secret_of(text: &str) -> Option<SecretSource> {
-    let parts: Vec<&str> = text.splitn(8, ':').collect();
-    let arn = parts.get(..7)?.join(":");
-    let key = parts.get(7).map(|key| (*key).to_owned());
-    let good =
-        is_arn(&arn, "secretsmanager", |resource| resource.len() > "secret:".len() && resource.starts_with("secret:"))
-            && key.as_ref().is_none_or(|key| !key.is_empty() && !key.contains(':'));
-    good.then_some(SecretSource::SecretsManager { arn, key })
 }
 
 section! {

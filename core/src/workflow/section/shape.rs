@@ -110,7 +110,7 @@ impl Shape {
 /// Seconds as the file writes them, in the largest unit that divides them.
 pub(in crate::workflow) fn duration(seconds: u32) -> String {
     for (unit, letter) in [(86_400, 'd'), (3_600, 'h'), (60, 'm')] {
-        if seconds > 0 && seconds % unit == 0 {
+        if seconds > 0 && seconds.is_multiple_of(unit) {
             return format!("{}{letter}", seconds / unit);
         }
     }

@@ -1,7 +1,11 @@
 //! The workflow file as a whole: the shipped example, the smallest file, and every error.
 
+mod bytes;
 mod cases;
 mod example;
+mod language;
+mod laws;
+mod merging;
 
 use std::collections::BTreeMap;
 
