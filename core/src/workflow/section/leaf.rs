@@ -63,7 +63,7 @@ impl Read for Text {
 
     fn shape() -> Shape {
         Shape::Any(vec![
-            Shape::Text { what: "a text; `${…}` is put in", pattern: None, example: "TEXT" },
+            Shape::Text { what: "a text, in which `${…}` is put in,", pattern: None, example: "TEXT" },
             Shape::Number { min: f64::MIN, max: f64::MAX, whole: false },
         ])
     }

@@ -82,6 +82,7 @@ impl Shape {
         match self {
             Self::Bool => "`true` or `false`".to_owned(),
             Self::Text { what, .. } => (*what).to_owned(),
+            Self::Number { min, .. } if *min == f64::MIN => "a number".to_owned(),
             Self::Number { min, max, whole } => {
                 format!("a {}number from {min} to {max}", if *whole { "whole " } else { "" })
             }
