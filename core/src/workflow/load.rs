@@ -298,7 +298,14 @@ fn names(tree: &Node, environment: &str, given: &Given) -> Names {
         }
         names.values.insert("domain", text);
     }
-    names.stacks = STACKS.iter().map(|stack| (*stack).to_owned()).collect();
+    let has = |stack: &str| match stack {
+        "certificate" => tree.get("domain").is_some(),
+        "database" => tree.get("database").is_some_and(|database| database.get("existing").is_none()),
+        "backup" => tree.get("database").is_some_and(|database| database.get("replicate-backups-to").is_some()),
+        "cdn" => tree.get("cdn").is_some(),
+        _ => true,
+    };
+    names.stacks = STACKS.iter().filter(|stack| has(stack)).map(|stack| (*stack).to_owned()).collect();
     let of = |key: &str| tree.get(key).map(Node::entries).unwrap_or_default();
     names.stacks.extend(of("services").iter().map(|entry| format!("service-{}", entry.key)));
     names.stacks.extend(of("extra-stacks").iter().map(|entry| entry.key.clone()));

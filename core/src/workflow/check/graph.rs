@@ -41,6 +41,7 @@ pub(super) fn check(env: &Environment, environments: &[String], reader: &mut Rea
 fn stages(env: &Environment, environments: &[String], reader: &mut Reader<'_>) {
     // bootstrap-identity is not part of a run.
     let mut stages: Vec<&str> = STAGES.into_iter().filter(|stage| *stage != "bootstrap-identity").collect();
+    stages.push("extra-stacks");
     stages.extend(env.stages.keys().map(String::as_str));
     stages.extend(env.extra_stacks.keys().map(String::as_str));
     let environments: Vec<&str> = environments.iter().map(String::as_str).collect();
@@ -74,7 +75,7 @@ fn known(name: &str, names: &[&str], what: &str, path: &str, reader: &mut Reader
 }
 
 /// The circles of a graph, each once, beginning at its first name: `a → b → a`.
-fn circles(edges: &BTreeMap<&str, &[String]>) -> Vec<Vec<String>> {
+pub(super) fn circles(edges: &BTreeMap<&str, &[String]>) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for start in edges.keys() {
         // The shortest way back to the start over names that are not before it: each circle has one first name.

@@ -9,6 +9,7 @@ mod rollout;
 mod routing;
 mod service;
 mod size;
+mod stacks;
 mod variables;
 
 pub(super) use across::across;
@@ -36,6 +37,7 @@ pub(super) fn environment(environment: &mut Environment, environments: &[String]
     }
     routing::check(env, reader);
     graph::check(env, environments, reader);
+    stacks::check(env, reader);
 }
 
 /// `{{resolve:…}}` in any text: CloudFormation would put the value of any secret or parameter there.

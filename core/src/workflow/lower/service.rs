@@ -34,6 +34,15 @@ pub(super) fn service(
         reader.defaulted(&path("priority"), priority.to_string());
     }
     let health = keys.health_check.0;
+    let interval = health.interval.0;
+    let timeout = health.timeout.map_or_else(
+        || {
+            let timeout = interval.saturating_sub(1).min(5);
+            reader.defaulted(&path("health-check.timeout"), format!("{timeout}s"));
+            timeout
+        },
+        |timeout| timeout.0,
+    );
     Some(Service {
         name: name.to_owned(),
         image,
@@ -49,8 +58,8 @@ pub(super) fn service(
         tls: keys.tls,
         health_check: HealthCheck {
             path: health.path.0,
-            interval: health.interval.0,
-            timeout: health.timeout.0,
+            interval,
+            timeout,
             healthy_threshold: health.healthy_threshold.0,
             unhealthy_threshold: health.unhealthy_threshold.0,
             grace_period: health.grace_period.0,

@@ -149,8 +149,8 @@ section! {
         path: UrlPath = "/",
         /// Time between checks.
         interval: Lasting<1, 5, 300> = "10s",
-        /// When a check counts as failed.
-        timeout: Lasting<1, 2, 120> = "5s",
+        /// When a check counts as failed; shorter than `interval`. Left out: 5s, or a second less than a shorter interval.
+        timeout: Option<Lasting<1, 2, 120>>,
         /// Good checks until healthy.
         healthy_threshold: Int<2, 10> = "2",
         /// Bad checks until unhealthy.

@@ -61,6 +61,13 @@ pub(super) const SMALL: &str =
     "app: shop\nregion: eu-central-1\nenvironments: { staging: {} }\nservices: { web: { build: {}, port: 8080 } }\n";
 
 #[test]
+fn a_short_interval_brings_a_shorter_timeout() {
+    let text = SMALL.replace("port: 8080", "port: 8080, health-check: { interval: 5s }");
+    let health = environment(&text, "staging").services["web"].health_check.clone();
+    assert_eq!((health.interval, health.timeout), (5, 4));
+}
+
+#[test]
 fn the_smallest_file_is_enough() {
     let staging = environment(SMALL, "staging");
     let web = &staging.services["web"];

@@ -148,7 +148,8 @@ environments: { staging: {} }
 services: { web: { build: ., port: 80, environment: { URL: \"${stacks.cache.Endpoint}\" } } }
 extra-stacks: { cache: { template: infra/cache.yml, parameters: { VpcId: \"${stacks.network.VpcId}\", Nodes: 2 } } }
 ";
-    let template = "Parameters: { VpcId: { Type: 'AWS::EC2::VPC::Id' } }
+    let template = "Parameters: { VpcId: { Type: 'AWS::EC2::VPC::Id' }, Nodes: { Type: Number } }
+Outputs: { Endpoint: { Value: x } }
 Resources:
   Group:
     Type: AWS::EC2::SecurityGroup
@@ -164,7 +165,8 @@ Conditions: { Wanted: !Not [!Equals [a, b]], Same: !Condition Wanted }
     assert_eq!(
         staging.extra_stacks["cache"].body,
         serde_json::json!({
-            "Parameters": { "VpcId": { "Type": "AWS::EC2::VPC::Id" } },
+            "Parameters": { "VpcId": { "Type": "AWS::EC2::VPC::Id" }, "Nodes": { "Type": "Number" } },
+            "Outputs": { "Endpoint": { "Value": "x" } },
             "Resources": { "Group": {
                 "Type": "AWS::EC2::SecurityGroup",
                 "Condition": "Wanted",
@@ -184,8 +186,12 @@ Conditions: { Wanted: !Not [!Equals [a, b]], Same: !Condition Wanted }
         })
     );
     assert_eq!(staging.extra_stacks["cache"].parameters["Nodes"], Text::literal("2"));
-    let json =
-        environment_with(text, "staging", &[("infra/cache.yml", "{\"Resources\": {\"A\": {\"Type\": \"B::C::D\"}}}")]);
+    let template = r#"{
+        "Parameters": { "VpcId": {}, "Nodes": {} },
+        "Resources": { "A": { "Type": "B::C::D" } },
+        "Outputs": { "Endpoint": {} }
+    }"#;
+    let json = environment_with(text, "staging", &[("infra/cache.yml", template)]);
     assert_eq!(json.extra_stacks["cache"].body["Resources"]["A"]["Type"], "B::C::D");
 }
 

@@ -6,6 +6,7 @@ mod example;
 mod language;
 mod laws;
 mod merging;
+mod quotas;
 
 use std::collections::BTreeMap;
 
