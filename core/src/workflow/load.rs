@@ -9,7 +9,7 @@ use super::parse::{self, join, problem};
 use super::problems::{Problem, Problems, Warning};
 use super::section::{EnvironmentName, FileKeys, Read, Reader};
 use super::tree::{Kind, Node};
-use super::{Environment, Origins, check};
+use super::{Environment, ImageSource, Origins, check};
 use crate::text::{Span, nearest};
 
 /// The stacks that every environment may have; a service's is `service-NAME`.
@@ -218,8 +218,7 @@ impl Workflow {
             spans.values.insert("environments".to_owned(), span);
         }
         let names = names(&tree, name, given);
-        let mut reader = Reader::new(&names, &spans);
-        reader.problems = problems;
+        let mut reader = Reader::new(&names, &spans, problems);
         let key = Node { kind: Kind::Text(name.to_owned()), ..Node::bare(Kind::Null) };
         if let Some(span) = at {
             EnvironmentName::read(&Node { span, ..key }, &format!("environments.{name}"), &mut reader);
@@ -272,6 +271,21 @@ impl Workflow {
 /// What was left out of the file, with the value it has: for `validate -v`.
 pub fn defaults(environment: &Environment) -> Vec<(String, String)> {
     environment.origins.defaults.iter().map(|(path, value)| (path.clone(), value.clone())).collect()
+}
+
+/// What should be known of an environment though nothing is wrong with it: for `validate`.
+pub fn notes(environment: &Environment) -> Vec<String> {
+    environment
+        .services
+        .values()
+        .filter(|service| matches!(&service.image, ImageSource::Build(build) if build.per_environment))
+        .map(|service| {
+            format!(
+                "the image of `{}` is built for `{}` alone and cannot be promoted: its build differs between environments",
+                service.name, environment.name
+            )
+        })
+        .collect()
 }
 
 /// The values of `${…}`. A value that is itself wrong is left out; its own error is said where it stands.

@@ -20,7 +20,7 @@ mod value;
 
 pub use check::STAGES;
 pub use environment::*;
-pub use load::{Files, Given, Workflow, defaults, load};
+pub use load::{Files, Given, Workflow, defaults, load, notes};
 pub use problems::{Problem, Problems, Warning};
 pub use section::{explain, schema};
 pub use value::{Outputs, Part, Text, Value};

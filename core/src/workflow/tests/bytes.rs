@@ -46,6 +46,10 @@ fn a_byte_order_mark_and_carriage_returns_change_nothing() {
     assert_eq!(marked, plain);
     let returns = environment(&small.replace('\n', "\r\n"), "staging");
     assert_eq!(returns, plain);
+    let mut ruled = environment(&format!("---\n{small}...\n"), "staging");
+    assert_eq!(ruled.origins.find("app").map(|span| span.line), Some(2));
+    ruled.origins = plain.origins.clone();
+    assert_eq!(ruled, plain);
 }
 
 #[test]

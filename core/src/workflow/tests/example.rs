@@ -35,6 +35,8 @@ fn staging_of_the_example() {
     assert!(build.per_environment);
     let ImageSource::Build(build) = &api.image else { panic!("api is built") };
     assert!(!build.per_environment);
+    let note = "the image of `web` is built for `staging` alone and cannot be promoted: its build differs between environments";
+    assert_eq!(notes(&staging), [note]);
 }
 
 #[test]

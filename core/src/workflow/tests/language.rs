@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::*;
-use crate::workflow::{explain, schema};
+use crate::workflow::{Database, Network, Platform, SecretSource, Strategy, explain, schema};
 
 /// The part of JSON Schema that ours uses, but for patterns.
 fn fits(value: &Json, schema: &Json, root: &Json) -> Result<(), String> {
@@ -121,6 +121,75 @@ fn paths(schema: &Json, root: &Json, path: &str, out: &mut Vec<String>) {
     if schema["additionalProperties"].is_object() {
         paths(&schema["additionalProperties"], root, &format!("{path}.*"), out);
     }
+}
+
+const FULL: &str = include_str!("../testdata/full.yml");
+const EXISTING: &str = include_str!("../testdata/existing.yml");
+const BESIDE: [(&str, &str); 2] = [
+    ("infra/legacy.json", r#"{"containerDefinitions": [{"name": "legacy"}], "cpu": "256", "memory": "512"}"#),
+    ("infra/redis.yml", "Parameters: { VpcId: { Type: String } }\nResources: { A: { Type: 'AWS::SQS::Queue' } }\n"),
+];
+
+/// The keys that a file uses, as the schema names them.
+fn used(value: &Json, schema: &Json, root: &Json, path: &str, out: &mut Vec<String>) {
+    let schema = match schema["$ref"].as_str() {
+        Some(name) => &root["$defs"][name.trim_start_matches("#/$defs/")],
+        None => schema,
+    };
+    for inner in schema["anyOf"].as_array().into_iter().flatten() {
+        used(value, inner, root, path, out);
+    }
+    for (key, item) in value.as_object().into_iter().flatten() {
+        let more = &schema["additionalProperties"];
+        if let Some(known) = schema["properties"].get(key) {
+            let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            used(item, known, root, &path, out);
+            out.push(path);
+        } else if more.is_object() {
+            used(item, more, root, &format!("{path}.*"), out);
+        }
+    }
+}
+
+#[test]
+fn every_key_can_be_written_and_nothing_is_said_of_it() {
+    let schema = schema();
+    let mut written = Vec::new();
+    for file in [FULL, EXISTING] {
+        let workflow = read(file);
+        let problems = workflow.check(&given(), &in_memory(&BESIDE));
+        assert_eq!(problems.render(false), "");
+        assert_eq!(fits(&json(file), &schema, &schema), Ok(()));
+        used(&json(file), &schema, &schema, "", &mut written);
+    }
+    // These stand in the environment.
+    written.extend(["account", "domain", "protected"].map(str::to_owned));
+    let mut all = Vec::new();
+    paths(&schema, &schema, "", &mut all);
+    let missing: Vec<&String> = all.iter().filter(|path| !written.contains(path)).collect();
+    assert_eq!(missing, Vec::<&String>::new());
+}
+
+#[test]
+fn what_is_written_reaches_the_environment() {
+    let full = environment_with(FULL, "staging", &BESIDE);
+    let api = &full.services["api"];
+    assert_eq!(api.deploy.strategy, Strategy::Canary { percent: 12.5, bake_minutes: 20 });
+    assert_eq!((api.priority, api.tls, api.ephemeral_storage), (10, true, Some(50)));
+    assert_eq!(api.secrets["SHARED"], SecretSource::SsmExisting("/an/existing/name".to_owned()));
+    let arn = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/x-AbCdEf".to_owned();
+    let key = Some("password".to_owned());
+    assert_eq!(api.secrets["PART"], SecretSource::SecretsManager { arn: arn.clone(), key });
+    assert_eq!(api.secrets["WHOLE"], SecretSource::SecretsManager { arn, key: None });
+    assert_eq!(full.services["linear"].deploy.strategy, Strategy::Linear { percent: 20.0, bake_minutes: 3 });
+    assert_eq!(full.services["nightly-report"].image_owner(), "api");
+    assert_eq!(full.services["nightly-report"].platform, Platform::LinuxArm64);
+    assert!(!full.services["nightly-report"].is_running());
+    let Some(Database::Managed(database)) = &full.database else { panic!("a database of our own") };
+    assert_eq!(database.parameters["rds.force_ssl"], "1");
+    let existing = environment(EXISTING, "staging");
+    assert!(matches!(existing.network, Network::Existing { .. }));
+    assert_eq!(existing.cluster_name(), "main");
 }
 
 #[test]

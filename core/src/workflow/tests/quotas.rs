@@ -47,3 +47,19 @@ fn a_certificate_of_many_names_is_a_warning() {
     let [only] = problems.warnings.as_slice() else { panic!("{problems}") };
     assert_eq!(only.message, "the certificate of `staging` needs 11 names; ACM gives 10 unless asked for more");
 }
+
+#[test]
+fn a_large_file_full_of_errors_is_answered_quickly() {
+    let mut text =
+        String::from("app: shop\nregion: eu-central-1\nenvironments: { staging: {}, production: {} }\nservices:\n");
+    for index in 0..1_000 {
+        text.push_str(&format!(
+            "  s{index}: {{ build: ., prot: 80, cpu: 300, command: x, environment: {{ 1A: b, C: true }} }}\n"
+        ));
+    }
+    let start = std::time::Instant::now();
+    let problems = problems(&text);
+    assert_eq!(problems.problems.len(), 5_000);
+    assert!(problems.render(false).len() > 500_000);
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+}
