@@ -10,6 +10,7 @@ mod routing;
 mod service;
 mod size;
 mod stacks;
+mod statements;
 mod variables;
 
 pub(super) use across::across;
@@ -34,6 +35,7 @@ pub(super) fn environment(environment: &mut Environment, environments: &[String]
         service::check(env, service, reader);
         rollout::check(service, reader);
         variables::check(env, service, reader);
+        statements::check(service, reader);
     }
     routing::check(env, reader);
     graph::check(env, environments, reader);

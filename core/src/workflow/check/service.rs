@@ -73,6 +73,7 @@ pub(super) fn check(env: &Environment, service: &Service, reader: &mut Reader<'_
             format!("`services.{}` takes its image from `{owner}`, which is {}", service.name, other.platform.as_str());
         reader.refuse(&path("platform"), message, "take `platform` away");
     }
+    own_checks(service, reader);
     own_definition(service, reader);
     sidecars(service, reader);
     groups(env, service, reader);
@@ -99,6 +100,21 @@ fn scheduled(service: &Service, reader: &mut Reader<'_>) {
         if reader.has(&path) {
             let message = format!("`services.{}` is a scheduled task, for which `{key}` means nothing", service.name);
             reader.refuse(&path, message, "take `schedule` or this key away");
+        }
+    }
+}
+
+/// A container's check is written without the `CMD` that ECS puts before it.
+fn own_checks(service: &Service, reader: &mut Reader<'_>) {
+    let own = service.health_check.command.as_ref().map(|command| ("health-check.command".to_owned(), command));
+    let sidecars = service.sidecars.iter().filter_map(|(name, sidecar)| {
+        sidecar.health_check.as_ref().map(|command| (format!("sidecars.{name}.health-check"), command))
+    });
+    for (key, command) in own.into_iter().chain(sidecars) {
+        if command.first().is_some_and(|word| matches!(word.as_str(), "CMD" | "CMD-SHELL" | "NONE")) {
+            let path = ServiceKeys::path(&service.name, &format!("{key}.0"));
+            let help = "a list is started as it is, a list of one text is given to the shell";
+            reader.refuse(&path, format!("`{}` is put there by itself", command[0]), help);
         }
     }
 }

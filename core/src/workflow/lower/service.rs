@@ -98,7 +98,7 @@ fn units(value: &serde_json::Value) -> Option<u32> {
     for unit in ["vcpu", "gb"] {
         if let Some(number) = text.strip_suffix(unit) {
             let number: f64 = number.trim().parse().ok()?;
-            // Bounded by the 64 KiB of a task definition's numbers; a fraction of a unit is no unit.
+            // The cast saturates, and Fargate knows no such size.
             return Some((number * 1024.0) as u32);
         }
     }

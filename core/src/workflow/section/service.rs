@@ -159,8 +159,8 @@ section! {
         grace_period: Lasting<1, 0, 86400> = "120s",
         /// HTTP codes that are good.
         codes: Codes = "200",
-        /// The container's own check. None unless given here: a generated `curl` fails in images without one.
-        /// Example: [CMD, /app/health]
+        /// The container's own check: started as it is; a single text is given to the shell. None unless given here: a generated `curl` fails in images without one.
+        /// Example: [/app/health]
         command: Option<Some1<String>>,
     }
 }
@@ -322,8 +322,8 @@ section! {
         cpu: Option<Int<1, 16384>>,
         /// MiB of the task's that it may use.
         memory: Option<Int<6, 122880>>,
-        /// Its check; the service's own container starts when it is healthy.
-        /// Example: [CMD, redis-cli, ping]
+        /// Its check, written as a service's; the service's own container starts when it is healthy.
+        /// Example: [redis-cli, ping]
         health_check: Option<Some1<String>>,
     }
 }
