@@ -125,5 +125,26 @@ pub(super) fn read_task_definition(
             return None;
         }
     }
+    for key in ["cpu", "memory"] {
+        if json.get(key).is_none() {
+            let message = format!("`{file}` has no `{key}` of the task, which Fargate wants");
+            reader.refuse(path, message, format!("write `\"{key}\": \"512\"` beside `containerDefinitions`"));
+            return None;
+        }
+    }
+    // https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+    if json.get("networkMode").is_some_and(|mode| mode != "awsvpc") {
+        reader.refuse(path, format!("`{file}` has another `networkMode` than `awsvpc`"), "Fargate knows no other");
+        return None;
+    }
+    let launch = json.get("requiresCompatibilities").and_then(Json::as_array);
+    if launch.is_some_and(|launch| !launch.iter().any(|kind| kind == "FARGATE")) {
+        reader.refuse(
+            path,
+            format!("`{file}` is not for Fargate"),
+            "write `\"requiresCompatibilities\": [\"FARGATE\"]`",
+        );
+        return None;
+    }
     Some(TaskDefinitionFile { path: file.to_owned(), json })
 }

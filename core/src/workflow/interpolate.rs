@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::load::STACKS;
 use super::section::Reader;
 use super::tree::Node;
 use super::{Part, Text};
@@ -165,6 +166,7 @@ impl Reader<'_> {
         };
         if !self.names.stacks.iter().any(|known| known == stack) {
             let help = match nearest(stack, self.names.stacks.iter().map(String::as_str)) {
+                _ if STACKS.contains(&stack) => "this environment does not need it".to_owned(),
                 Some(near) => format!("did you mean `{near}`?"),
                 None => format!("the stacks here are {}", self.names.stacks.join(", ")),
             };

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::interpolate::{Names, Piece, pieces};
 use super::lower::lower;
-use super::merge::{expand, merge, nulls, spans, take_from};
+use super::merge::{self, Spans, expand, merge, nulls};
 use super::parse::{self, join, problem};
 use super::problems::{Problem, Problems, Warning};
 use super::section::{EnvironmentName, FileKeys, Read, Reader};
 use super::tree::{Kind, Node};
-use super::{Environment, Origins, check};
+use super::{Environment, ImageSource, Origins, check};
 use crate::text::{Span, nearest};
 
 /// The stacks that every environment may have; a service's is `service-NAME`.
@@ -212,15 +212,13 @@ impl Workflow {
 
     fn read(&self, name: &str, at: Option<Span>, over: &Node, given: &Given, files: &dyn Files) -> Outcome {
         let mut problems = Vec::new();
-        let mut tree = merge(&self.base, over);
-        take_from(&mut tree, &mut problems);
-        let mut spans = spans(&tree);
+        let tree = merge::environment(&self.base, over, &mut problems);
+        let mut spans = Spans::of(&tree);
         if let Some(span) = at {
-            spans.insert("environments".to_owned(), span);
+            spans.values.insert("environments".to_owned(), span);
         }
         let names = names(&tree, name, given);
-        let mut reader = Reader::new(&names, &spans);
-        reader.problems = problems;
+        let mut reader = Reader::new(&names, &spans, problems);
         let key = Node { kind: Kind::Text(name.to_owned()), ..Node::bare(Kind::Null) };
         if let Some(span) = at {
             EnvironmentName::read(&Node { span, ..key }, &format!("environments.{name}"), &mut reader);
@@ -234,7 +232,7 @@ impl Workflow {
         });
         let Reader { problems, warnings, defaults, .. } = reader;
         let environment = environment.map(|environment| {
-            let origins = Origins { file: self.file.clone(), spans: spans.clone(), defaults };
+            let origins = Origins { file: self.file.clone(), spans: spans.values.clone(), defaults };
             Environment { origins, ..environment }
         });
         Outcome { environment, problems, warnings }
@@ -275,6 +273,21 @@ pub fn defaults(environment: &Environment) -> Vec<(String, String)> {
     environment.origins.defaults.iter().map(|(path, value)| (path.clone(), value.clone())).collect()
 }
 
+/// What should be known of an environment though nothing is wrong with it: for `validate`.
+pub fn notes(environment: &Environment) -> Vec<String> {
+    environment
+        .services
+        .values()
+        .filter(|service| matches!(&service.image, ImageSource::Build(build) if build.per_environment))
+        .map(|service| {
+            format!(
+                "the image of `{}` is built for `{}` alone and cannot be promoted: its build differs between environments",
+                service.name, environment.name
+            )
+        })
+        .collect()
+}
+
 /// The values of `${…}`. A value that is itself wrong is left out; its own error is said where it stands.
 fn names(tree: &Node, environment: &str, given: &Given) -> Names {
     let mut names = Names::default();
@@ -299,7 +312,14 @@ fn names(tree: &Node, environment: &str, given: &Given) -> Names {
         }
         names.values.insert("domain", text);
     }
-    names.stacks = STACKS.iter().map(|stack| (*stack).to_owned()).collect();
+    let has = |stack: &str| match stack {
+        "certificate" => tree.get("domain").is_some(),
+        "database" => tree.get("database").is_some_and(|database| database.get("existing").is_none()),
+        "backup" => tree.get("database").is_some_and(|database| database.get("replicate-backups-to").is_some()),
+        "cdn" => tree.get("cdn").is_some(),
+        _ => true,
+    };
+    names.stacks = STACKS.iter().filter(|stack| has(stack)).map(|stack| (*stack).to_owned()).collect();
     let of = |key: &str| tree.get(key).map(Node::entries).unwrap_or_default();
     names.stacks.extend(of("services").iter().map(|entry| format!("service-{}", entry.key)));
     names.stacks.extend(of("extra-stacks").iter().map(|entry| entry.key.clone()));

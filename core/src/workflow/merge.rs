@@ -14,38 +14,39 @@ pub(super) const SOURCES: [&str; 4] = ["build", "image", "from", "task-definitio
 /// What `from` takes of the other service, beside its image.
 const TAKEN: [&str; 4] = ["environment", "secrets", "sidecars", "platform"];
 
-/// `over` merged over `base`.
+/// `over` merged over `base`, `from` not yet followed.
 pub(super) fn merge(base: &Node, over: &Node) -> Node {
-    merge_at(base, over, "")
+    without_nulls(&merge_at(base, over, ""))
+}
+
+/// An environment over the base, with `from` followed.
+pub(super) fn environment(base: &Node, over: &Node, problems: &mut Vec<Problem>) -> Node {
+    // A null that takes away what `from` brings must live until then.
+    let mut tree = merge_at(base, over, "");
+    take_from(&mut tree, problems);
+    without_nulls(&tree)
 }
 
 fn merge_at(base: &Node, over: &Node, path: &str) -> Node {
     let (Kind::Map(base_entries), Kind::Map(over_entries)) = (&base.kind, &over.kind) else {
-        return without_nulls(over);
+        return over.clone();
     };
     let in_service = path.strip_prefix("services.").is_some_and(|name| !name.contains('.'));
-    let has_source = in_service && over_entries.iter().any(|entry| SOURCES.contains(&entry.key.as_str()));
+    let is_source = |entry: &Entry| SOURCES.contains(&entry.key.as_str());
+    let has_source = in_service && over_entries.iter().any(|entry| is_source(entry) && entry.value.kind != Kind::Null);
     let mut entries: Vec<Entry> = Vec::new();
     for entry in base_entries {
-        let mut own = over_entries.iter().filter(|other| other.key == entry.key).peekable();
-        if own.peek().is_none() && has_source && SOURCES.contains(&entry.key.as_str()) {
-            continue;
-        }
-        match own.next() {
-            None => entries.push(Entry { value: without_nulls(&entry.value), ..entry.clone() }),
-            Some(other) if other.value.kind == Kind::Null => {}
+        match over_entries.iter().find(|other| other.key == entry.key) {
+            None if has_source && is_source(entry) => {}
+            None => entries.push(entry.clone()),
             Some(other) => {
                 let value = merge_at(&entry.value, &other.value, &join(path, &entry.key));
                 entries.push(Entry { value, ..other.clone() });
             }
         }
     }
-    for entry in over_entries {
-        let known = base_entries.iter().any(|other| other.key == entry.key);
-        if !known && entry.value.kind != Kind::Null {
-            entries.push(Entry { value: without_nulls(&entry.value), ..entry.clone() });
-        }
-    }
+    let new = over_entries.iter().filter(|entry| !base_entries.iter().any(|other| other.key == entry.key));
+    entries.extend(new.cloned());
     Node { kind: Kind::Map(entries), span: over.span, tag: over.tag.clone() }
 }
 
@@ -87,9 +88,11 @@ pub(super) fn expand(node: &mut Node) {
 
 /// Keys without a value: in the base they say nothing, and are more likely a slip than a wish.
 pub(super) fn nulls(node: &Node, path: &str, problems: &mut Vec<Problem>) {
+    // There a null takes away what `from` brings.
+    let from = path.starts_with("services.") && node.get("from").is_some();
     for entry in node.entries() {
         let path = join(path, &entry.key);
-        if path == "environments" {
+        if path == "environments" || (from && TAKEN.contains(&entry.key.as_str())) {
             continue;
         }
         if entry.value.kind == Kind::Null {
@@ -106,7 +109,7 @@ pub(super) fn nulls(node: &Node, path: &str, problems: &mut Vec<Problem>) {
 
 /// Gives every service with `from` what it takes of the other. Unknown names and circles are noted, and such a service
 /// is left as it is.
-pub(super) fn take_from(tree: &mut Node, problems: &mut Vec<Problem>) {
+fn take_from(tree: &mut Node, problems: &mut Vec<Problem>) {
     let Some(services) = tree.get("services").cloned() else { return };
     let Kind::Map(entries) = &mut tree.kind else { return };
     for entry in entries.iter_mut().filter(|entry| entry.key == "services") {
@@ -150,7 +153,7 @@ fn resolve(services: &Node, name: &str, seen: &mut Vec<String>, problems: &mut V
         );
         return None;
     }
-    let other = resolve(services, source, seen, problems)?;
+    let other = without_nulls(&resolve(services, source, seen, problems)?);
     let mut taken: Vec<Entry> =
         other.entries().iter().filter(|entry| TAKEN.contains(&entry.key.as_str())).cloned().collect();
     if let Some(root) = other.entries().iter().find(|entry| entry.key == "from") {
@@ -164,33 +167,45 @@ fn resolve(services: &Node, name: &str, seen: &mut Vec<String>, problems: &mut V
     Some(merge_at(&base, &own, ""))
 }
 
-/// Where each key stands: a scalar's value, the key of a map or list.
-pub(super) fn spans(node: &Node) -> BTreeMap<String, Span> {
-    let mut spans = BTreeMap::new();
-    collect(node, "", &mut spans);
-    spans
+/// Where each key stands.
+#[derive(Debug, Default)]
+pub(super) struct Spans {
+    /// A scalar's value, the key of a map or list.
+    pub values: BTreeMap<String, Span>,
+    /// The key itself.
+    pub keys: BTreeMap<String, Span>,
 }
 
-fn collect(node: &Node, path: &str, spans: &mut BTreeMap<String, Span>) {
-    match &node.kind {
-        Kind::Map(entries) => {
-            for entry in entries {
-                let path = join(path, &entry.key);
-                let span = match entry.value.kind {
-                    Kind::Map(_) | Kind::List(_) => entry.key_span,
-                    _ => entry.value.span,
-                };
-                spans.entry(path.clone()).or_insert(span);
-                collect(&entry.value, &path, spans);
+impl Spans {
+    /// Of every key in the tree.
+    pub(super) fn of(node: &Node) -> Self {
+        let mut spans = Self::default();
+        spans.collect(node, "");
+        spans
+    }
+
+    fn collect(&mut self, node: &Node, path: &str) {
+        match &node.kind {
+            Kind::Map(entries) => {
+                for entry in entries {
+                    let path = join(path, &entry.key);
+                    let span = match entry.value.kind {
+                        Kind::Map(_) | Kind::List(_) => entry.key_span,
+                        _ => entry.value.span,
+                    };
+                    self.values.entry(path.clone()).or_insert(span);
+                    self.keys.entry(path.clone()).or_insert(entry.key_span);
+                    self.collect(&entry.value, &path);
+                }
             }
-        }
-        Kind::List(items) => {
-            for (index, item) in items.iter().enumerate() {
-                let path = join(path, &index.to_string());
-                spans.insert(path.clone(), item.span);
-                collect(item, &path, spans);
+            Kind::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    let path = join(path, &index.to_string());
+                    self.values.insert(path.clone(), item.span);
+                    self.collect(item, &path);
+                }
             }
+            _ => {}
         }
-        _ => {}
     }
 }

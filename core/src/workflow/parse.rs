@@ -174,14 +174,6 @@ fn refuse(node: &Node, path: &str, problems: &mut Vec<Problem>) {
 fn explain(error: &Error, source: &str) -> (String, Option<String>) {
     let line = error.location().and_then(|at| source.lines().nth(at.line().saturating_sub(1) as usize)).unwrap_or("");
     match error.without_snippet() {
-        Error::MultipleDocuments { .. } => {
-            let help = "keep one; environments are told apart under `environments`";
-            return ("the file holds more than one YAML document".to_owned(), Some(help.to_owned()));
-        }
-        Error::Budget { .. } => {
-            let message = format!("the file is larger inside than any workflow file needs: {}", plain(error));
-            return (message, Some("nest at most 32 deep, and use few aliases".to_owned()));
-        }
         Error::AliasReplayLimitExceeded { .. }
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => {
@@ -195,11 +187,30 @@ fn explain(error: &Error, source: &str) -> (String, Option<String>) {
         }
         _ => {}
     }
+    // The budget's error has many shapes and may be wrapped in an alias's; its text names what was too much.
+    let text = plain(error);
+    let deep = text.contains("recursion limit").then_some("Depth");
+    if let Some(breach) = deep.or_else(|| text.split_once("budget breached: ").map(|(_, breach)| breach)) {
+        let what = breach.split([' ', '{']).next().unwrap_or_default();
+        let (message, help) = match what {
+            "Documents" => (
+                "the file holds more than one YAML document",
+                "keep one; environments are told apart under `environments`",
+            ),
+            "Depth" => ("the file is nested more than 32 deep", "no key needs that"),
+            "Aliases" | "Anchors" => ("the file has more than 100 aliases or anchors", "write the values out"),
+            _ => (
+                "the file holds more than 20,000 values, counting what aliases repeat",
+                "write less, or use no aliases",
+            ),
+        };
+        return (message.to_owned(), Some(help.to_owned()));
+    }
     let indent: String = line.chars().take_while(|c| c.is_whitespace()).collect();
     if indent.contains('\t') {
         return ("this line is indented with a tab".to_owned(), Some("YAML wants spaces".to_owned()));
     }
-    (format!("this is not YAML: {}", plain(error)), None)
+    (format!("this is not YAML: {text}"), None)
 }
 
 /// The parser's message on one line, without the place that we show ourselves.

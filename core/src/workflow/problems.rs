@@ -56,14 +56,22 @@ impl Problems {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let renderer = renderer.decor_style(DecorStyle::Ascii);
         let title = level.primary_title(&problem.message);
-        let group = match problem.span.and_then(|span| byte_range(&self.source, span)) {
-            Some(range) => {
+        let place = problem.span.and_then(|span| {
+            let range = byte_range(&self.source, span)?;
+            // The renderer looks through all that it is given, for each problem anew: it gets the one line.
+            let start = self.source[..range.start].rfind('\n').map_or(0, |at| at + 1);
+            let line = self.source[start..].lines().next()?;
+            Some((line, span.line as usize, range.start - start..range.end - start))
+        });
+        let group = match place {
+            Some((line, number, range)) => {
                 let mark = AnnotationKind::Primary.span(range);
                 let mark = match &problem.help {
                     Some(help) => mark.label(help),
                     None => mark,
                 };
-                title.element(Snippet::source(&self.source).path(&self.file).annotation(mark))
+                let snippet = Snippet::source(line).line_start(number).path(&self.file);
+                title.element(snippet.annotation(mark))
             }
             None => {
                 let group = title.element(annotate_snippets::Origin::path(&self.file));

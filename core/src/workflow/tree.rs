@@ -66,8 +66,9 @@ impl Node {
     pub(super) fn found(&self) -> String {
         match &self.kind {
             Kind::Null => "nothing".to_owned(),
-            Kind::Bool(value) => format!("`{value}`, a yes or no"),
+            Kind::Bool(value) => format!("the boolean `{value}`"),
             Kind::Number(number) => format!("the number `{number}`"),
+            Kind::Text(text) if text.is_empty() => "an empty text".to_owned(),
             Kind::Text(text) => format!("the text `{}`", short(text)),
             Kind::List(_) => "a list".to_owned(),
             Kind::Map(_) => "a map".to_owned(),

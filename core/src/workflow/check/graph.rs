@@ -11,7 +11,9 @@ pub(super) fn check(env: &Environment, environments: &[String], reader: &mut Rea
     // A service that could not be read is there even so.
     let mut services: Vec<&str> = env.services.keys().map(String::as_str).collect();
     let spans = reader.spans;
-    services.extend(spans.keys().filter_map(|path| path.strip_prefix("services.")).filter(|name| !name.contains('.')));
+    services.extend(
+        spans.values.keys().filter_map(|path| path.strip_prefix("services.")).filter(|name| !name.contains('.')),
+    );
     services.sort_unstable();
     services.dedup();
     for service in env.services.values() {
@@ -39,6 +41,7 @@ pub(super) fn check(env: &Environment, environments: &[String], reader: &mut Rea
 fn stages(env: &Environment, environments: &[String], reader: &mut Reader<'_>) {
     // bootstrap-identity is not part of a run.
     let mut stages: Vec<&str> = STAGES.into_iter().filter(|stage| *stage != "bootstrap-identity").collect();
+    stages.push("extra-stacks");
     stages.extend(env.stages.keys().map(String::as_str));
     stages.extend(env.extra_stacks.keys().map(String::as_str));
     let environments: Vec<&str> = environments.iter().map(String::as_str).collect();
@@ -62,6 +65,9 @@ fn known(name: &str, names: &[&str], what: &str, path: &str, reader: &mut Reader
         return;
     }
     let help = match nearest(name, names.iter().copied()) {
+        _ if name == "bootstrap-identity" => {
+            "an administrator runs it once an account; it is no part of a run".to_owned()
+        }
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("known are {}", listed(names)),
     };
@@ -69,7 +75,7 @@ fn known(name: &str, names: &[&str], what: &str, path: &str, reader: &mut Reader
 }
 
 /// The circles of a graph, each once, beginning at its first name: `a → b → a`.
-fn circles(edges: &BTreeMap<&str, &[String]>) -> Vec<Vec<String>> {
+pub(super) fn circles(edges: &BTreeMap<&str, &[String]>) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     for start in edges.keys() {
         // The shortest way back to the start over names that are not before it: each circle has one first name.

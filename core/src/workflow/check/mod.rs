@@ -9,6 +9,8 @@ mod rollout;
 mod routing;
 mod service;
 mod size;
+mod stacks;
+mod statements;
 mod variables;
 
 pub(super) use across::across;
@@ -33,9 +35,11 @@ pub(super) fn environment(environment: &mut Environment, environments: &[String]
         service::check(env, service, reader);
         rollout::check(service, reader);
         variables::check(env, service, reader);
+        statements::check(service, reader);
     }
     routing::check(env, reader);
     graph::check(env, environments, reader);
+    stacks::check(env, reader);
 }
 
 /// `{{resolve:…}}` in any text: CloudFormation would put the value of any secret or parameter there.

@@ -68,7 +68,7 @@ pub(super) fn check(env: &Environment, reader: &mut Reader<'_>) {
 }
 
 fn taken(name: &str, path: &str, what: &str, reader: &mut Reader<'_>) {
-    if STAGES.contains(&name) || name == "stages" || name == "all" {
+    if STAGES.contains(&name) || matches!(name, "stages" | "extra-stacks") {
         reader.refuse(path, format!("{what} cannot be called `{name}`"), "a default stage has that name");
     }
 }

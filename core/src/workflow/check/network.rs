@@ -10,12 +10,12 @@ use crate::workflow::{Environment, LoadBalancer, Network};
 pub(super) fn check(env: &Environment, reader: &mut Reader<'_>) {
     match &env.network {
         Network::Managed { cidr, public_subnets, private_subnets, .. } => {
-            if reader.clean("network") {
+            if ["cidr", "public-subnets", "private-subnets"].iter().all(|key| reader.clean(&format!("network.{key}"))) {
                 managed(cidr, public_subnets, private_subnets, reader);
             }
         }
         Network::Existing { public_subnets, private_subnets, .. } => {
-            if reader.clean("network") {
+            if reader.clean("network.existing") {
                 existing(public_subnets, private_subnets, reader);
             }
         }

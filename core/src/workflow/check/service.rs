@@ -73,6 +73,8 @@ pub(super) fn check(env: &Environment, service: &Service, reader: &mut Reader<'_
             format!("`services.{}` takes its image from `{owner}`, which is {}", service.name, other.platform.as_str());
         reader.refuse(&path("platform"), message, "take `platform` away");
     }
+    own_checks(service, reader);
+    own_definition(service, reader);
     sidecars(service, reader);
     groups(env, service, reader);
 }
@@ -99,6 +101,53 @@ fn scheduled(service: &Service, reader: &mut Reader<'_>) {
             let message = format!("`services.{}` is a scheduled task, for which `{key}` means nothing", service.name);
             reader.refuse(&path, message, "take `schedule` or this key away");
         }
+    }
+}
+
+/// A container's check is written without the `CMD` that ECS puts before it.
+fn own_checks(service: &Service, reader: &mut Reader<'_>) {
+    let own = service.health_check.command.as_ref().map(|command| ("health-check.command".to_owned(), command));
+    let sidecars = service.sidecars.iter().filter_map(|(name, sidecar)| {
+        sidecar.health_check.as_ref().map(|command| (format!("sidecars.{name}.health-check"), command))
+    });
+    for (key, command) in own.into_iter().chain(sidecars) {
+        if command.first().is_some_and(|word| matches!(word.as_str(), "CMD" | "CMD-SHELL" | "NONE")) {
+            let path = ServiceKeys::path(&service.name, &format!("{key}.0"));
+            let help = "a list is started as it is, a list of one text is given to the shell";
+            reader.refuse(&path, format!("`{}` is put there by itself", command[0]), help);
+        }
+    }
+}
+
+/// What stands in a task definition of the user's own is not said beside it.
+fn own_definition(service: &Service, reader: &mut Reader<'_>) {
+    let Some(file) = &service.task_definition else { return };
+    for key in [
+        "platform",
+        "cpu",
+        "memory",
+        "command",
+        "sidecars",
+        "stop-timeout",
+        "ephemeral-storage",
+        "health-check.command",
+    ] {
+        let path = ServiceKeys::path(&service.name, key);
+        if reader.has(&path) {
+            let message = format!("`{key}` stands beside `task-definition`, whose file says it");
+            reader.refuse(&path, message, format!("write it in `{}`", file.path));
+        }
+    }
+    let names: Vec<&str> = file.json["containerDefinitions"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|container| container["name"].as_str())
+        .collect();
+    if names.len() > 1 && !names.contains(&service.name.as_str()) {
+        let message = format!("`{}` has no container `{}`", file.path, service.name);
+        let help = format!("environment and secrets are put into that one; its containers are {}", listed(&names));
+        reader.refuse(&ServiceKeys::path(&service.name, "task-definition"), message, help);
     }
 }
 

@@ -56,7 +56,11 @@ pub(super) fn check(env: &Environment, service: &Service, reader: &mut Reader<'_
         }
         for name in build.args.keys().filter(|name| sounds_secret(name)) {
             let message = format!("the build argument `{name}` can be read in the image by everyone who has it");
-            reader.warn(&format!("{own}.build.args.{name}"), message, "if it is a secret, name it in `build.secrets`");
+            reader.warn_name(
+                &format!("{own}.build.args.{name}"),
+                message,
+                "if it is a secret, name it in `build.secrets`",
+            );
         }
     }
 }
@@ -77,19 +81,19 @@ fn variables(
         let at = format!("{path}.environment.{name}");
         if credentials(name) {
             let message = format!("`{name}` would take the place of the task role");
-            reader.refuse(&at, message, "say under `task-role` what the code may call");
+            reader.refuse_name(&at, message, "say under `task-role` what the code may call");
         }
         inlined(name, &at, reader);
         if secrets.contains_key(*name) {
             let message = format!("`{name}` is under `environment` and under `secrets`");
-            reader.error(&format!("{path}.secrets.{name}"), message, Some("take one away".to_owned()));
+            reader.refuse_name(&format!("{path}.secrets.{name}"), message, "take one away");
         }
     }
     for (name, source) in secrets {
         let at = format!("{path}.secrets.{name}");
         if reserved(name) {
             let message = format!("`{name}` cannot be a secret: it belongs to the job");
-            reader.refuse(&at, message, "give the value to the job under a name of your own");
+            reader.refuse_name(&at, message, "give the value to the job under a name of your own");
         }
         inlined(name, &at, reader);
         if *source == SecretSource::Database && env.database.is_none() && reader.clean("database") {
@@ -112,6 +116,6 @@ fn variables(
 fn inlined(name: &str, path: &str, reader: &mut Reader<'_>) {
     if name.starts_with("NEXT_PUBLIC_") {
         let message = format!("`{name}` does nothing at run time: Next.js puts it in when it is built");
-        reader.refuse(path, message, "write it under `build.args`");
+        reader.refuse_name(path, message, "write it under `build.args`");
     }
 }

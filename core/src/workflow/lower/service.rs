@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
+use crate::text::nearest;
 use crate::workflow::merge::SOURCES;
 use crate::workflow::section::{
     BuildKeys, DeployKeys, ImageKeys, Reader, ScalingKeys, ServiceKeys, SidecarKeys, StrategyName, TaskKeys, listed,
@@ -33,6 +34,15 @@ pub(super) fn service(
         reader.defaulted(&path("priority"), priority.to_string());
     }
     let health = keys.health_check.0;
+    let interval = health.interval.0;
+    let timeout = health.timeout.map_or_else(
+        || {
+            let timeout = interval.saturating_sub(1).min(5);
+            reader.defaulted(&path("health-check.timeout"), format!("{timeout}s"));
+            timeout
+        },
+        |timeout| timeout.0,
+    );
     Some(Service {
         name: name.to_owned(),
         image,
@@ -48,8 +58,8 @@ pub(super) fn service(
         tls: keys.tls,
         health_check: HealthCheck {
             path: health.path.0,
-            interval: health.interval.0,
-            timeout: health.timeout.0,
+            interval,
+            timeout,
             healthy_threshold: health.healthy_threshold.0,
             unhealthy_threshold: health.unhealthy_threshold.0,
             grace_period: health.grace_period.0,
@@ -88,7 +98,7 @@ fn units(value: &serde_json::Value) -> Option<u32> {
     for unit in ["vcpu", "gb"] {
         if let Some(number) = text.strip_suffix(unit) {
             let number: f64 = number.trim().parse().ok()?;
-            // Bounded by the 64 KiB of a task definition's numbers; a fraction of a unit is no unit.
+            // The cast saturates, and Fargate knows no such size.
             return Some((number * 1024.0) as u32);
         }
     }
@@ -110,8 +120,10 @@ fn image(name: &str, keys: &ServiceKeys, per_environment: bool, reader: &mut Rea
     match there.as_slice() {
         [_] => {}
         [] => {
-            let message = format!("`{path}` does not say what it runs");
-            reader.refuse(&path, message, "give it `build`, `image`, `from` or `task-definition`");
+            if !reader.has(&format!("{path}.<<")) {
+                let message = format!("`{path}` does not say what it runs");
+                reader.refuse(&path, message, meant(name, reader));
+            }
             return None;
         }
         [_, second, ..] => {
@@ -153,6 +165,16 @@ fn image(name: &str, keys: &ServiceKeys, per_environment: bool, reader: &mut Rea
             reader.error(&path, format!("`{path}` names more than one of `layout`, `archive` and `reference`"), None);
             None
         }
+    }
+}
+
+/// A service that only an environment has is often another's name, misspelt.
+fn meant(name: &str, reader: &Reader<'_>) -> String {
+    let services = reader.spans.values.keys().filter_map(|path| path.strip_prefix("services."));
+    let others = services.filter(|other| !other.contains('.') && *other != name);
+    match nearest(name, others) {
+        Some(near) => format!("give it `build`, `image`, `from` or `task-definition`; or did you mean `{near}`?"),
+        None => "give it `build`, `image`, `from` or `task-definition`".to_owned(),
     }
 }
 

@@ -136,7 +136,7 @@ section! {
         version: Option<MajorVersion>,
         /// The instance class.
         instance_class: Option<InstanceClass>,
-        /// GiB.
+        /// Its storage in GiB. It can grow later, never shrink.
         allocated_storage: Option<Int<20, 65536>>,
         /// A standby in a second zone.
         multi_az: Option<bool>,

@@ -80,6 +80,9 @@ fn page(title: &str, key: &Key, shape: &Shape) -> String {
         row("example", &format!("{}: {example}", key.name));
     }
     if let Some(section) = inner {
+        if !page.ends_with("\n\n") {
+            page.push('\n');
+        }
         page.push_str(&keys(section));
     }
     page

@@ -8,7 +8,7 @@ use super::reader::{Read, Reader};
 use super::shape::{Shape, duration};
 use crate::workflow::Text;
 use crate::workflow::parse::join;
-use crate::workflow::tree::{Kind, Node};
+use crate::workflow::tree::{Kind, Node, short};
 
 impl Read for bool {
     fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
@@ -20,6 +20,10 @@ impl Read for bool {
             }
             Kind::Text(text) if matches!(text.to_ascii_lowercase().as_str(), "no" | "off" | "n") => {
                 reader.expected(node, path, "`true` or `false`", Some("write `false`".to_owned()));
+                None
+            }
+            Kind::Text(text) if matches!(text.as_str(), "true" | "false") => {
+                reader.expected(node, path, "`true` or `false`", Some("take the quotes away".to_owned()));
                 None
             }
             _ => {
@@ -59,7 +63,7 @@ impl Read for Text {
 
     fn shape() -> Shape {
         Shape::Any(vec![
-            Shape::Text { what: "a text; `${…}` is put in", pattern: None, example: "TEXT" },
+            Shape::Text { what: "a text, in which `${…}` is put in,", pattern: None, example: "TEXT" },
             Shape::Number { min: f64::MIN, max: f64::MAX, whole: false },
         ])
     }
@@ -212,7 +216,10 @@ fn seconds(text: &str) -> Option<u32> {
 impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
         let Kind::List(items) = &node.kind else {
-            let help = node.text().map(|text| format!("write `[{text}]`"));
+            let help = node.text().map(|text| {
+                let items: Vec<&str> = text.split_whitespace().collect();
+                format!("write `[{}]`", short(&items.join(", ")))
+            });
             reader.expected(node, path, "a list", help);
             return None;
         };

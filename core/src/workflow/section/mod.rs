@@ -2,15 +2,18 @@
 //! its part of the JSON Schema. Adding a key is one line in [`app`] or [`service`].
 
 mod app;
+mod arn;
 mod explain;
 mod leaf;
 mod reader;
 mod schema;
+mod secret;
 mod service;
 mod shape;
 mod word;
 
 pub(super) use app::*;
+pub(super) use arn::*;
 pub use explain::explain;
 pub(super) use leaf::*;
 pub(super) use reader::{Field, Read, Reader, listed};

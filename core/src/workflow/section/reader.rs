@@ -1,10 +1,11 @@
 //! Reads the merged tree into the sections' types; collects every error and goes on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::shape::{Need, Shape};
 use crate::text::{Span, nearest};
 use crate::workflow::interpolate::Names;
+use crate::workflow::merge::Spans;
 use crate::workflow::parse::join;
 use crate::workflow::problems::Problem;
 use crate::workflow::tree::{Kind, Node};
@@ -87,9 +88,11 @@ pub(in crate::workflow) struct Reader<'a> {
     /// The values of `${…}`.
     pub names: &'a Names,
     /// Where each key stands.
-    pub spans: &'a BTreeMap<String, Span>,
+    pub spans: &'a Spans,
     /// The errors so far.
     pub problems: Vec<Problem>,
+    /// The paths that have errors.
+    broken: BTreeSet<String>,
     /// The warnings so far.
     pub warnings: Vec<Problem>,
     /// What the file left out, with the value it then has.
@@ -97,15 +100,28 @@ pub(in crate::workflow) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// A reader that has seen nothing.
-    pub fn new(names: &'a Names, spans: &'a BTreeMap<String, Span>) -> Self {
-        Self { names, spans, problems: Vec::new(), warnings: Vec::new(), defaults: BTreeMap::new() }
+    /// A reader to which these problems are known.
+    pub fn new(names: &'a Names, spans: &'a Spans, problems: Vec<Problem>) -> Self {
+        let broken = problems.iter().map(|problem| problem.path.clone()).collect();
+        Self { names, spans, problems, broken, warnings: Vec::new(), defaults: BTreeMap::new() }
+    }
+
+    fn note(&mut self, problem: Problem) {
+        self.broken.insert(problem.path.clone());
+        self.problems.push(problem);
     }
 
     /// Notes an error about the key with this path; it stands at that key, or at the nearest above it.
     pub fn error(&mut self, path: &str, message: impl Into<String>, help: Option<String>) {
         let span = self.find(path);
-        self.problems.push(Problem { span, path: path.to_owned(), message: message.into(), help });
+        self.note(Problem { span, path: path.to_owned(), message: message.into(), help });
+    }
+
+    /// Notes an error about a name: it stands at the key, not at its value.
+    pub fn refuse_name(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.spans.keys.get(path).copied().or_else(|| self.find(path));
+        let (message, help) = (message.into(), Some(help.into()));
+        self.note(Problem { span, path: path.to_owned(), message, help });
     }
 
     /// Notes an error with a hint.
@@ -120,12 +136,18 @@ impl<'a> Reader<'a> {
             Kind::List(_) | Kind::Map(_) => self.find(path).or(Some(node.span)),
             _ => Some(node.span),
         };
-        self.problems.push(Problem { span, path: path.to_owned(), message: message.into(), help });
+        self.note(Problem { span, path: path.to_owned(), message: message.into(), help });
     }
 
     /// Notes a warning.
     pub fn warn(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
         let span = self.find(path);
+        self.warnings.push(Problem { span, path: path.to_owned(), message: message.into(), help: Some(help.into()) });
+    }
+
+    /// Notes a warning about a name.
+    pub fn warn_name(&mut self, path: &str, message: impl Into<String>, help: impl Into<String>) {
+        let span = self.spans.keys.get(path).copied().or_else(|| self.find(path));
         self.warnings.push(Problem { span, path: path.to_owned(), message: message.into(), help: Some(help.into()) });
     }
 
@@ -139,21 +161,26 @@ impl<'a> Reader<'a> {
 
     /// Whether there is no error about this key, above it or beneath it: only then is more said about it.
     pub fn clean(&self, path: &str) -> bool {
-        let within = |inner: &str, outer: &str| {
-            inner == outer || inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('.'))
-        };
-        !self.problems.iter().any(|problem| within(&problem.path, path) || within(path, &problem.path))
+        let beneath = format!("{path}.");
+        let mut above = Some(path);
+        while let Some(at) = above {
+            if self.broken.contains(at) {
+                return false;
+            }
+            above = at.rsplit_once('.').map(|(outer, _)| outer);
+        }
+        self.broken.range(beneath.clone()..).next().is_none_or(|next| !next.starts_with(&beneath))
     }
 
     /// Whether the file has this key.
     pub fn has(&self, path: &str) -> bool {
-        self.spans.contains_key(path)
+        self.spans.values.contains_key(path)
     }
 
     fn find(&self, path: &str) -> Option<Span> {
         let mut path = path;
         loop {
-            if let Some(span) = self.spans.get(path) {
+            if let Some(span) = self.spans.values.get(path) {
                 return Some(*span);
             }
             path = path.rsplit_once('.')?.0;
@@ -185,12 +212,7 @@ impl<'a> Reader<'a> {
                 None if names.len() <= 12 => format!("the keys here are {}", listed(&names)),
                 None => format!("`runner explain {}` lists the keys", if path.is_empty() { "file" } else { path }),
             };
-            self.problems.push(Problem {
-                span: Some(entry.key_span),
-                path: join(path, &entry.key),
-                message,
-                help: Some(help),
-            });
+            self.note(Problem { span: Some(entry.key_span), path: join(path, &entry.key), message, help: Some(help) });
         }
         Some(())
     }

@@ -39,7 +39,7 @@ pub fn schema() -> Json {
 }
 
 fn name_of(section: &Section, partial: bool) -> String {
-    let name = section.name.trim_end_matches("Keys");
+    let name = section.name.trim_end_matches("Keys").trim_end_matches("Long");
     if partial { format!("{name}InEnvironment") } else { name.to_owned() }
 }
 

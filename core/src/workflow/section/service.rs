@@ -22,7 +22,7 @@ section! {
         platform: Platform = "linux/amd64",
         /// CPU units; 1024 are one vCPU. Fargate knows 256, 512, 1024, 2048, 4096, 8192 and 16384.
         cpu: Int<256, 16384> = "256",
-        /// MiB; which values fit depends on `cpu`.
+        /// Memory in MiB; which values fit depends on `cpu`.
         memory: Int<512, 122880> = "512",
         /// The container's port. Without it: no load balancer and no discovery.
         port: Option<Int<1, 65535>>,
@@ -67,7 +67,7 @@ section! {
         sidecars: Named<Name, SidecarKeys> = "{}",
         /// Time between SIGTERM and SIGKILL; at least what the app needs to finish its work.
         stop_timeout: Lasting<1, 2, 120> = "30s",
-        /// GiB, where Fargate's 20 are too few.
+        /// Disk in GiB, where Fargate's 20 are too few.
         ephemeral_storage: Option<Int<21, 200>>,
         /// Fargate, or Fargate Spot: cheaper, and stopped with two minutes' notice.
         capacity: Capacity = "fargate",
@@ -149,8 +149,8 @@ section! {
         path: UrlPath = "/",
         /// Time between checks.
         interval: Lasting<1, 5, 300> = "10s",
-        /// When a check counts as failed.
-        timeout: Lasting<1, 2, 120> = "5s",
+        /// When a check counts as failed; shorter than `interval`. Left out: 5s, or a second less than a shorter interval.
+        timeout: Option<Lasting<1, 2, 120>>,
         /// Good checks until healthy.
         healthy_threshold: Int<2, 10> = "2",
         /// Bad checks until unhealthy.
@@ -159,8 +159,8 @@ section! {
         grace_period: Lasting<1, 0, 86400> = "120s",
         /// HTTP codes that are good.
         codes: Codes = "200",
-        /// The container's own check. None unless given here: a generated `curl` fails in images without one.
-        /// Example: [CMD, /app/health]
+        /// The container's own check: started as it is; a single text is given to the shell. None unless given here: a generated `curl` fails in images without one.
+        /// Example: [/app/health]
         command: Option<Some1<String>>,
     }
 }
@@ -177,57 +177,6 @@ impl Read for HealthCheckKeys {
     fn shape() -> Shape {
         Shape::Any(vec![UrlPath::shape(), HealthCheckLongKeys::shape()])
     }
-}
-
-impl Read for SecretSource {
-    fn read(node: &Node, path: &str, reader: &mut Reader<'_>) -> Option<Self> {
-        const WHAT: &str = "`database`, `ssm`, `ssm:/NAME` or `secretsmanager:ARN[:KEY]`";
-        let text = text_of(node, path, WHAT, reader)?;
-        let text = reader.known(node, &text, path)?;
-        let source = match text.split_once(':') {
-            None if text == "database" => Some(Self::Database),
-            None if text == "ssm" => Some(Self::Ssm),
-            Some(("ssm", name)) if is_parameter(name) => Some(Self::SsmExisting(name.to_owned())),
-            Some(("secretsmanager", arn)) => secret_of(arn),
-            _ => None,
-        };
-        if source.is_none() {
-            // What stands here may be a secret by mistake, so it is not shown; the line is the user's own.
-            let help = match crate::text::nearest(&text, ["database", "ssm"]) {
-                Some(near) => format!("did you mean `{near}`?"),
-                None => "values never stand in the file: `ssm` takes the job's variable of that name".to_owned(),
-            };
-            reader.error_at(node, path, format!("`{path}` must be {WHAT}"), Some(help));
-        }
-        source
-    }
-
-    fn shape() -> Shape {
-        Shape::Text {
-            what: "`database`, `ssm`, `ssm:/NAME` or `secretsmanager:ARN[:KEY]`",
-            pattern: Some("^(database|ssm|ssm:/.+|secretsmanager:arn:.+)$"),
-            example: "ssm",
-        }
-    }
-}
-
-fn is_parameter(name: &str) -> bool {
-    name.len() > 1
-        && name.len() <= 1011
-        && name.starts_with('/')
-        && !name.ends_with('/')
-        && !name.contains("//")
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"/_.-".contains(&b))
-}
-
-fn secret_of(text: &str) -> Option<SecretSource> {
-    let parts: Vec<&str> = text.splitn(8, ':').collect();
-    let arn = parts.get(..7)?.join(":");
-    let key = parts.get(7).map(|key| (*key).to_owned());
-    let good =
-        is_arn(&arn, "secretsmanager", |resource| resource.len() > "secret:".len() && resource.starts_with("secret:"))
-            && key.as_ref().is_none_or(|key| !key.is_empty() && !key.contains(':'));
-    good.then_some(SecretSource::SecretsManager { arn, key })
 }
 
 section! {
@@ -373,8 +322,8 @@ section! {
         cpu: Option<Int<1, 16384>>,
         /// MiB of the task's that it may use.
         memory: Option<Int<6, 122880>>,
-        /// Its check; the service's own container starts when it is healthy.
-        /// Example: [CMD, redis-cli, ping]
+        /// Its check, written as a service's; the service's own container starts when it is healthy.
+        /// Example: [redis-cli, ping]
         health_check: Option<Some1<String>>,
     }
 }

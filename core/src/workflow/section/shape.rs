@@ -67,7 +67,7 @@ impl Shape {
     pub fn example(&self) -> Option<String> {
         match self {
             Self::Bool => Some("true".to_owned()),
-            Self::Text { example, .. } => Some((*example).to_owned()),
+            Self::Text { example, .. } => (*example != "TEXT").then(|| (*example).to_owned()),
             Self::Number { min, .. } => Some(min.to_string()),
             Self::Duration { min, .. } => Some(format!("{}s", (*min).max(30))),
             Self::Choice(words) => words.first().map(|word| (*word).to_owned()),
@@ -82,11 +82,19 @@ impl Shape {
         match self {
             Self::Bool => "`true` or `false`".to_owned(),
             Self::Text { what, .. } => (*what).to_owned(),
+            Self::Number { min, .. } if *min == f64::MIN => "a number".to_owned(),
             Self::Number { min, max, whole } => {
                 format!("a {}number from {min} to {max}", if *whole { "whole " } else { "" })
             }
             Self::Duration { min, max } => format!("a duration from {} to {}", duration(*min), duration(*max)),
-            Self::Choice(words) => words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(" or "),
+            Self::Choice(words) => match words {
+                [one] => format!("`{one}`"),
+                [rest @ .., last] => {
+                    let rest: Vec<String> = rest.iter().map(|word| format!("`{word}`")).collect();
+                    format!("{} or `{last}`", rest.join(", "))
+                }
+                [] => "nothing".to_owned(),
+            },
             Self::List(item, 0) => format!("a list; each item is {}", item.words()),
             Self::List(item, least) => format!("a list of at least {least}; each item is {}", item.words()),
             Self::Map { key, value } => format!("a map from {} to {}", key.words(), value.words()),
@@ -103,7 +111,7 @@ impl Shape {
 /// Seconds as the file writes them, in the largest unit that divides them.
 pub(in crate::workflow) fn duration(seconds: u32) -> String {
     for (unit, letter) in [(86_400, 'd'), (3_600, 'h'), (60, 'm')] {
-        if seconds > 0 && seconds % unit == 0 {
+        if seconds > 0 && seconds.is_multiple_of(unit) {
             return format!("{}{letter}", seconds / unit);
         }
     }

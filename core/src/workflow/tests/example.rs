@@ -35,6 +35,8 @@ fn staging_of_the_example() {
     assert!(build.per_environment);
     let ImageSource::Build(build) = &api.image else { panic!("api is built") };
     assert!(!build.per_environment);
+    let note = "the image of `web` is built for `staging` alone and cannot be promoted: its build differs between environments";
+    assert_eq!(notes(&staging), [note]);
 }
 
 #[test]
@@ -59,6 +61,13 @@ fn production_of_the_example() {
 
 pub(super) const SMALL: &str =
     "app: shop\nregion: eu-central-1\nenvironments: { staging: {} }\nservices: { web: { build: {}, port: 8080 } }\n";
+
+#[test]
+fn a_short_interval_brings_a_shorter_timeout() {
+    let text = SMALL.replace("port: 8080", "port: 8080, health-check: { interval: 5s }");
+    let health = environment(&text, "staging").services["web"].health_check.clone();
+    assert_eq!((health.interval, health.timeout), (5, 4));
+}
 
 #[test]
 fn the_smallest_file_is_enough() {

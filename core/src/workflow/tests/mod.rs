@@ -1,6 +1,12 @@
 //! The workflow file as a whole: the shipped example, the smallest file, and every error.
 
+mod bytes;
+mod cases;
 mod example;
+mod language;
+mod laws;
+mod merging;
+mod quotas;
 
 use std::collections::BTreeMap;
 
