@@ -40,8 +40,9 @@ pub(super) struct Text {
     /// The evidence as it came, for what depends on upper case.
     pub(super) raw: String,
     flat: String,
-    /// Without any space. Terminals and command lines wrap inside words, so that `already` arrives as `alr eady`.
-    tight: Option<String>,
+    /// With its lines joined without a space: terminals and command lines wrap inside words, so that `already`
+    /// arrives as `alr` and `eady`.
+    unwrapped: Option<String>,
     place: String,
     /// The exit code, by the field or by the text.
     pub(super) exit: Option<i32>,
@@ -51,9 +52,12 @@ impl Text {
     pub(super) fn new(evidence: &Evidence) -> Self {
         let raw = evidence.text.raw().to_owned();
         let flat = flatten(&raw);
-        let tight = raw.trim().contains(['\n', '\r']).then(|| flat.chars().filter(|c| *c != ' ').collect());
+        let unwrapped = raw
+            .trim()
+            .contains(['\n', '\r'])
+            .then(|| flatten(&raw.split(['\n', '\r']).map(str::trim).collect::<String>()));
         let exit = evidence.exit_code.or_else(|| exit_code_in(&flat));
-        Self { raw, flat, tight, place: evidence.at.as_str().to_owned(), exit }
+        Self { raw, flat, unwrapped, place: evidence.at.as_str().to_owned(), exit }
     }
 
     /// The prepared text.
@@ -63,14 +67,18 @@ impl Text {
 
     /// Whether the phrase stands in the text, wrapped lines or not.
     pub(super) fn has(&self, needle: &str) -> bool {
-        self.flat.contains(needle) || self.tight.as_deref().is_some_and(|tight| contains_tight(tight, needle))
+        self.either(|form| form.contains(needle))
+    }
+
+    fn either(&self, holds: impl Fn(&str) -> bool) -> bool {
+        holds(&self.flat) || self.unwrapped.as_deref().is_some_and(holds)
     }
 
     pub(super) fn holds(&self, when: &When) -> bool {
         match when {
             When::Has(needle) => self.has(needle),
             When::Word(word) => has_word(&self.flat, word),
-            When::InOrder(parts) => in_order(&self.flat, parts),
+            When::InOrder(parts) => self.either(|form| in_order(form, parts)),
             When::All(all) => all.iter().all(|when| self.holds(when)),
             When::Any(any) => any.iter().any(|when| self.holds(when)),
             When::Not(when) => !self.holds(when),
@@ -85,7 +93,7 @@ impl Text {
         match when {
             When::Has(needle) if self.has(needle) => into.push(needle),
             When::Word(word) if has_word(&self.flat, word) => into.push(word),
-            When::InOrder(parts) if in_order(&self.flat, parts) => into.extend(parts.iter().copied()),
+            When::InOrder(parts) if self.holds(when) => into.extend(parts.iter().copied()),
             When::All(list) | When::Any(list) => {
                 for when in list.iter().filter(|when| self.holds(when)) {
                     self.needles(when, into);
@@ -122,21 +130,6 @@ pub(super) fn flatten(raw: &str) -> String {
     }
     flat.truncate(flat.trim_end().len());
     flat
-}
-
-fn contains_tight(tight: &str, needle: &str) -> bool {
-    let mut words = needle.split(' ').filter(|word| !word.is_empty());
-    let Some(first) = words.next() else { return false };
-    tight.match_indices(first).any(|(at, _)| {
-        let mut rest = tight.get(at + first.len()..).unwrap_or_default();
-        words.clone().all(|word| match rest.strip_prefix(word) {
-            Some(after) => {
-                rest = after;
-                true
-            }
-            None => false,
-        })
-    })
 }
 
 fn has_word(flat: &str, word: &str) -> bool {
@@ -187,6 +180,8 @@ mod tests {
         let wrapped = text("  Resource alr\n    eady Exists.\tBye ");
         assert!(wrapped.has("already exists"));
         assert!(!wrapped.has("exists already"));
+        assert!(text("Resource not\n   found").has("not found"));
+        assert!(!text("\nmy-bucket already exists\nbye").has("bucketalready"));
         assert!(text("Fargate only supports ‘awsvpc’").has("supports 'awsvpc'"));
         assert!(text(r#"caused \"exec: \\\"x\\\"\""#).has(r#"exec: "x""#));
     }
