@@ -3,6 +3,7 @@
 mod clients;
 mod codes;
 mod counter;
+mod ecr;
 mod fault;
 mod raw;
 mod secrets;
@@ -11,7 +12,8 @@ mod ssm;
 pub use clients::{Clients, Setup};
 pub use codes::Code;
 pub use counter::Calls;
+pub use ecr::{add_tag, authorization, image_digest};
 pub use fault::{code_of, fault};
 pub use raw::Raw;
 pub use secrets::secret_version;
-pub use ssm::{get_parameters, put_parameter};
+pub use ssm::{get_parameters, parameter_versions, put_parameter};

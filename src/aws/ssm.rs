@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ssm::types::ParameterType;
+use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType};
 use futures_util::future::try_join_all;
 use runner_core::{plan::Fault, text::Secret};
 
@@ -11,6 +11,8 @@ use super::{Clients, Code, code_of, fault};
 /// GetParameters takes ten names.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_GetParameters.html>
 const NAMES_A_CALL: usize = 10;
+/// A filter of DescribeParameters takes fifty values.
+const FILTER_VALUES: usize = 50;
 
 /// The versions of the parameters that exist, and their values where `decrypt` asks for them; ten a call, all calls
 /// at once.
@@ -35,6 +37,30 @@ pub async fn get_parameters(
             let value = parameter.value.filter(|_| decrypt).map(Secret::new);
             let version = u64::try_from(parameter.version).unwrap_or_default();
             found.insert(parameter.name.unwrap_or_default(), (version, value));
+        }
+    }
+    Ok(found)
+}
+
+/// The versions of the parameters that exist, by metadata alone: a plan's role may not read values.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html>
+pub async fn parameter_versions(clients: &Clients, names: &[String]) -> Result<BTreeMap<String, u64>, Fault> {
+    let doing = || format!("looking at the versions of parameters ({})", names.join(", "));
+    let mut found = BTreeMap::new();
+    for chunk in names.chunks(FILTER_VALUES) {
+        let filter = ParameterStringFilter::builder()
+            .key("Name")
+            .option("Equals")
+            .set_values(Some(chunk.to_vec()))
+            .build()
+            .map_err(|error| Fault::new(doing(), error.to_string()))?;
+        let mut pages = clients.ssm().describe_parameters().parameter_filters(filter).into_paginator().send();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| fault(doing(), &error))?;
+            for parameter in page.parameters.unwrap_or_default() {
+                let version = u64::try_from(parameter.version).unwrap_or_default();
+                found.insert(parameter.name.unwrap_or_default(), version);
+            }
         }
     }
     Ok(found)

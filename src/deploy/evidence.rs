@@ -128,7 +128,7 @@ fn short(task: &Json) -> String {
 }
 
 /// How many pieces say the same, so that three tasks that died alike are one line.
-pub(super) fn folded(pieces: &[Piece]) -> Vec<(String, Foreign)> {
+pub fn folded(pieces: &[Piece]) -> Vec<(String, Foreign)> {
     let mut groups: BTreeMap<(usize, &'static str, String), (u32, String)> = BTreeMap::new();
     for (index, piece) in pieces.iter().enumerate() {
         let first =

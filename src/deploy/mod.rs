@@ -16,6 +16,7 @@ mod targets;
 use runner_core::{plan::Fault, report::Fact};
 use serde_json::Value as Json;
 
+pub use evidence::{Piece, folded};
 pub use follow::{Followed, follow};
 pub use observe::{describe_services, newest_revision, task_runs};
 pub use poller::Poller;

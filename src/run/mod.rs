@@ -1,14 +1,28 @@
 //! The driver: reads the `World`, plans, executes the DAG, keeps the journal.
 
+mod act;
+mod command;
+mod edge;
+mod execute;
+mod images;
+mod journal;
+mod look;
+mod variables;
+
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use runner_core::{
     plan::{Fault, Plan},
-    report::Event,
+    report::{Event, Fact},
+    stages::{Step, draw, pipeline},
     workflow::Environment,
 };
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
+
+use self::{edge::Edge, journal::Journal};
+
+pub use variables::Variables;
 
 /// Which AWS a command speaks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +33,8 @@ pub enum Endpoint {
     Sandbox {
         /// `http://127.0.0.1:PORT`.
         url: String,
+        /// The one account of the local AWS: every environment lives in it.
+        account: String,
         /// A Docker engine answers: tasks really run.
         engine: bool,
         /// `--build`: builds are real.
@@ -47,6 +63,8 @@ pub struct Options {
     pub rebuild: bool,
     /// `--images JSON`: digests by service.
     pub images: std::collections::BTreeMap<String, String>,
+    /// The job's variables that the file declares.
+    pub variables: Variables,
     /// `--timeout`.
     pub timeout: Duration,
 }
@@ -67,16 +85,84 @@ pub struct Ended {
 }
 
 /// Plans; never writes.
-pub async fn plan(_env: &Environment, _options: &Options) -> Result<Plan, Fault> {
-    Err(Fault::new("planning", "the driver is not connected"))
+pub async fn plan(env: &Environment, options: &Options) -> Result<Plan, Fault> {
+    let edge = Edge::new(env, options).await;
+    let steps = pipeline(env);
+    let chosen = choose(&steps, options);
+    let mut world = edge.world(false).await?;
+    look::look(&edge, &chosen, &mut world).await?;
+    Ok(draw(env, &chosen, &world))
 }
 
 /// Plans, then executes; every fact goes to `events`. Ends early when `cancel` is cancelled: it stops watching, not AWS.
 pub async fn run(
-    _env: &Environment,
-    _options: &Options,
-    _events: UnboundedSender<Event>,
-    _cancel: CancellationToken,
+    env: &Environment,
+    options: &Options,
+    events: UnboundedSender<Event>,
+    cancel: CancellationToken,
 ) -> Ended {
-    Ended { plan: None, fault: None, cancelled: false, timed_out: false, calls: 0 }
+    let edge = Edge::new(env, options).await;
+    let mut ended = Ended { plan: None, fault: None, cancelled: false, timed_out: false, calls: 0 };
+    let journal = Journal::new(events);
+    let work = whole(&edge, &journal, &mut ended);
+    let waited = tokio::select! {
+        biased;
+        () = cancel.cancelled() => None,
+        waited = tokio::time::timeout(options.timeout, work) => Some(waited),
+    };
+    match waited {
+        None => ended.cancelled = true,
+        Some(Err(_)) => ended.timed_out = true,
+        Some(Ok(Err(fault))) => ended.fault = Some(fault),
+        Some(Ok(Ok(()))) => {}
+    }
+    ended.calls = edge.calls.count();
+    ended
+}
+
+async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<(), Fault> {
+    let options = edge.options;
+    let steps = pipeline(edge.env);
+    let chosen = choose(&steps, options);
+    let mut world = edge.world(true).await?;
+    if edge.env.account.is_none() && options.endpoint == Endpoint::Aws {
+        let account = world.caller.as_ref().map(|caller| caller.account.clone()).unwrap_or_default();
+        let words = format!("`account` is not in the file: any account is taken, this time {account}");
+        journal.say(None, Fact::Warning(words));
+    }
+    look::look(edge, &chosen, &mut world).await?;
+    let plan = draw(edge.env, &chosen, &world);
+    let refused = plan.refusals().next().is_some();
+    let expected = options.expect.clone().filter(|expected| *expected != plan.id());
+    let id = plan.id();
+    for (node, refusal) in plan.refusals() {
+        journal.say(Some(node), Fact::Refused(refusal.clone()));
+    }
+    let plan = ended.plan.insert(plan);
+    if let Some(expected) = expected {
+        return Err(Fault::new(
+            format!("running plan {expected} of {}", edge.env.name),
+            format!("what would be done now is plan {id}"),
+        )
+        .with_hint("look at it with `runner plan`, and give its id to --expect; nothing was done"));
+    }
+    if !refused {
+        execute::execute(edge, &chosen, plan, world, journal).await;
+    }
+    Ok(())
+}
+
+/// The steps that are asked for: one stage, those from a stage on, those of some services.
+fn choose<'s>(steps: &'s [Step], options: &Options) -> Vec<&'s Step> {
+    let stages = runner_core::stages::stages();
+    let place = |name: &str| stages.iter().position(|stage| stage.name() == name);
+    let from = options.from.as_deref().and_then(place).unwrap_or_default();
+    let chosen = steps.iter().filter(|step| {
+        let stage = step.stage.name();
+        let of_stage = options.stage.as_deref().is_none_or(|wanted| wanted == stage || wanted == step.node.id.stage);
+        let of_service = options.services.is_empty()
+            || step.node.service.as_ref().is_none_or(|service| options.services.contains(service));
+        of_stage && of_service && place(stage).unwrap_or_default() >= from
+    });
+    chosen.collect()
 }

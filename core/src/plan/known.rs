@@ -24,7 +24,10 @@ impl Outputs for Known<'_> {
 
 impl Facts for Known<'_> {
     fn image(&self, service: &str) -> Value {
-        let repository = self.world.output(self.env, "registry", &format!("{}RepositoryUri", pascal(service)));
+        let repository = match &self.world.abilities.registry {
+            Some(registry) => Value::Known(format!("{registry}/{}", self.env.repository(service))),
+            None => self.world.output(self.env, "registry", &format!("{}RepositoryUri", pascal(service))),
+        };
         let digest = self.world.images.get(service).and_then(|image| image.digest.clone());
         match (repository, digest) {
             (Value::Known(repository), Some(Value::Known(digest))) => Value::Known(format!("{repository}@{digest}")),

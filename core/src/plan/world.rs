@@ -57,6 +57,8 @@ pub enum Ask {
     TaskRuns {
         /// `startedBy`.
         started_by: String,
+        /// The container whose exit code decides.
+        container: String,
     },
 }
 
@@ -74,17 +76,17 @@ pub struct Caller {
 pub struct Abilities {
     /// One-off tasks run and end, and targets are registered.
     pub runs_tasks: bool,
-    /// Application Auto Scaling answers.
-    pub autoscaling: bool,
     /// Resource types the endpoint does not know may be left out of templates.
     pub may_leave_out: bool,
     /// A `build` is replaced by a stand-in image.
     pub stand_ins: bool,
+    /// Where images are pulled from, where that is not ECR's own name: `127.0.0.1:4566`.
+    pub registry: Option<String>,
 }
 
 impl Default for Abilities {
     fn default() -> Self {
-        Self { runs_tasks: true, autoscaling: true, may_leave_out: false, stand_ins: false }
+        Self { runs_tasks: true, may_leave_out: false, stand_ins: false, registry: None }
     }
 }
 

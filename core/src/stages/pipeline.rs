@@ -63,7 +63,7 @@ fn sorted(steps: Vec<Step>) -> Vec<Step> {
 }
 
 /// Decides every node, each assuming what those before would make.
-pub fn draw(env: &Environment, steps: &[Step], world: &World) -> Plan {
+pub fn draw(env: &Environment, steps: &[&Step], world: &World) -> Plan {
     let mut assumed = world.clone();
     let nodes = steps
         .iter()

@@ -50,7 +50,7 @@ impl Stage for RunTask {
         if !desired.is_deployed(world) {
             asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
             if let Some(Value::Known(revision)) = desired.revision(env, world) {
-                asks.push(Ask::TaskRuns { started_by: started_by(&revision) });
+                asks.push(Ask::TaskRuns { started_by: started_by(&revision), container: service.name.clone() });
             }
         }
         asks

@@ -1,0 +1,364 @@
+//! Does one action and lets the world learn what came of it.
+
+use std::{
+    borrow::Cow,
+    sync::{Mutex, PoisonError},
+};
+
+use runner_core::{
+    judge::{
+        Verdict,
+        causes::{Evidence, diagnose_all},
+    },
+    plan::{
+        Action, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, StackMove, Variable, World,
+    },
+    report::{Changed, Fact, Failure, ServiceState},
+    service::stack_key,
+    text::Foreign,
+    workflow::{Environment, Service, Value},
+};
+use serde_json::Value as Json;
+
+use super::{Endpoint, edge::Edge, images};
+use crate::{
+    aws::{add_tag, put_parameter},
+    deploy::{self, Emit, Followed, Probe},
+    stacks::{Acting, Stop},
+};
+
+/// What is done to the world when an action has ended.
+pub(super) type Learn = Box<dyn FnOnce(&mut World) + Send>;
+
+/// What ran in this run and is not undone by a rollback, by service.
+pub(super) type Ran = Mutex<Vec<(String, String)>>;
+
+/// Does it. The world is as it was when the node was decided; what was learnt goes into it afterwards.
+pub(super) async fn act(
+    edge: &Edge<'_>,
+    action: &Action,
+    world: &World,
+    ran: &Ran,
+    emit: Emit<'_>,
+) -> Result<Learn, Stop> {
+    let env = edge.env;
+    let clients = &edge.clients;
+    match action {
+        Action::PutStack(put) => put_stack(edge, put, emit).await,
+        Action::PutParameter(put) => {
+            let value = edge.options.variables.value(&put.variable).ok_or_else(|| {
+                Fault::new(format!("writing parameter ({})", put.name), format!("{} is not set", put.variable))
+            })?;
+            let tags = [("finance-infra:app", &env.app), ("finance-infra:environment", &env.name)];
+            let tags = tags.iter().map(|(key, value)| ((*key).to_owned(), (*value).clone())).collect();
+            let version = put_parameter(clients, &put.name, value, put.version > 0, &tags).await?;
+            emit(Fact::Changed(Changed::new("written", format!("parameter {} (version {version})", put.name))));
+            let name = put.name.clone();
+            Ok(Box::new(move |world| {
+                world.parameters.insert(name, Parameter { version, variable: Variable::Same });
+            }))
+        }
+        Action::PushImage(push) => {
+            let seen = images::push(edge, push, emit).await?;
+            let service = push.service.clone();
+            Ok(Box::new(move |world| {
+                world.images.insert(service, seen);
+            }))
+        }
+        Action::RegisterTaskDefinition(register) => {
+            all_known(&format!("registering task definition ({})", register.family), &register.pending)?;
+            let revision = deploy::register(clients, env, register, emit).await?;
+            let family = register.family.clone();
+            Ok(Box::new(move |world| {
+                world.task_definitions.insert(family, Some(revision));
+            }))
+        }
+        Action::RunTask(run) => {
+            known(&format!("running {} of {}", run.purpose, run.service), &run.revision)?;
+            deploy::run_task(clients, &env.cluster_name(), run, emit)
+                .await
+                .map_err(|failure| Stop::Failed(Box::new(failure)))?;
+            let words = format!("{} ran (exit 0)", run.command.join(" "));
+            ran.lock().unwrap_or_else(PoisonError::into_inner).push((run.service.clone(), words));
+            let (family, purpose) = (env.family(&run.service), run.purpose.clone());
+            Ok(Box::new(move |world| {
+                if let Some(Some(revision)) = world.task_definitions.get_mut(&family) {
+                    revision.done.insert(purpose);
+                }
+            }))
+        }
+        Action::PutRule(put) => {
+            let json = Json::Array(put.rules.clone());
+            all_known(&format!("putting the listener rule of {}", put.service), &references(&json))?;
+            let arn = deploy::put_rules(clients, put, emit).await?;
+            let service = put.service.clone();
+            Ok(Box::new(move |world| {
+                world.rules.insert(service, Value::Known(arn));
+            }))
+        }
+        Action::PutService(put) => self::put_service(edge, put, world, emit).await,
+        Action::PutScaling(put) => {
+            let may_lack = edge.abilities().may_leave_out;
+            if !deploy::put_scaling(clients, put, may_lack, emit).await? && put.bounds.is_some() {
+                emit(Fact::Warning(format!(
+                    "autoscaling of {} was left out: this endpoint has no Application Auto Scaling",
+                    put.service
+                )));
+            }
+            Ok(Box::new(|_| {}))
+        }
+        Action::Follow(follow) => self::follow(edge, follow, world, ran, emit).await,
+        Action::RunCommand(command) => {
+            super::command::run(edge, command, world, emit).await?;
+            let stage = command.stage.clone();
+            Ok(Box::new(move |world| {
+                world.done.insert(stage);
+            }))
+        }
+    }
+}
+
+async fn put_stack(edge: &Edge<'_>, put: &PutStack, emit: Emit<'_>) -> Result<Learn, Stop> {
+    let pending: Vec<String> =
+        put.parameters.values().filter(|value| value.known().is_none()).map(|value| value.shown().to_owned()).collect();
+    all_known(&format!("putting stack {}", put.name), &pending)?;
+    let clients = edge.region(&put.region).await;
+    let acting = Acting {
+        clients: &clients,
+        role_arn: None,
+        allow_replace: &edge.options.allow_replace,
+        may_leave_out: edge.abilities().may_leave_out,
+        emit: &|fact| emit(fact),
+    };
+    let seen = acting.put(put).await?;
+    let name = put.name.clone();
+    let body = (put.step != StackMove::Protect && put.step != StackMove::Attach).then(|| put.body.clone());
+    Ok(Box::new(move |world| {
+        match seen {
+            Some(stack) => {
+                world.stacks.insert(name.clone(), stack);
+            }
+            None => {
+                world.stacks.remove(&name);
+            }
+        }
+        match body {
+            Some(body) => {
+                world.templates.insert(name, serde_json::from_str(&body).ok());
+            }
+            // Another run may have changed it: it is asked again.
+            None => {
+                world
+                    .answered
+                    .retain(|ask| !matches!(ask, runner_core::plan::Ask::Template { stack, .. } if *stack == name));
+            }
+        }
+    }))
+}
+
+async fn put_service(edge: &Edge<'_>, put: &PutService, world: &World, emit: Emit<'_>) -> Result<Learn, Stop> {
+    let doing = format!("putting ECS service ({}) in {}", put.service, edge.env.cluster_name());
+    known(&doing, &put.revision)?;
+    let mut input = put.input.clone();
+    if let Some(Value::Known(rule)) = world.rules.get(&put.service) {
+        fill(&mut input, &format!("${{rule.{}}}", put.service), rule);
+    }
+    all_known(&doing, &references(&input))?;
+    if put.deploys {
+        keep_image(edge, put, world).await?;
+    }
+    let mut seen = deploy::put_service(&edge.clients, edge.env, put, &input, emit).await?;
+    if put.deploys {
+        // Whatever the answer says: a new deployment is followed until it was seen to be complete.
+        for deployment in seen.deployments.iter_mut().filter(|deployment| deployment.status == "PRIMARY") {
+            deployment.rollout = Rollout::InProgress;
+        }
+    }
+    let service = put.service.clone();
+    Ok(Box::new(move |world| {
+        world.services.insert(service, Some(seen));
+    }))
+}
+
+/// Lifecycle rules count and date images, but do not know which are deployed: those carry a tag of their own.
+async fn keep_image(edge: &Edge<'_>, put: &PutService, world: &World) -> Result<(), Fault> {
+    let Some(service) = edge.env.services.get(&put.service) else { return Ok(()) };
+    let owner = service.image_owner();
+    let digest = world.images.get(owner).and_then(|image| image.digest.as_ref()).and_then(Value::known);
+    let (Some(digest), Some(revision)) = (digest, put.revision.known()) else { return Ok(()) };
+    let number = revision.rsplit(':').next().unwrap_or_default();
+    let tag = format!("live-{}-{}-{number}", edge.env.name, put.service);
+    add_tag(&edge.clients, &edge.env.repository(owner), digest, &tag).await
+}
+
+async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, ran: &Ran, emit: Emit<'_>) -> Result<Learn, Stop> {
+    let env = edge.env;
+    let Some(service) = env.services.get(&follow.service) else { return Ok(Box::new(|_| {})) };
+    known(&format!("following {}", follow.service), &follow.revision)?;
+    let key = stack_key(&follow.service);
+    let output = |name: &str| world.output(env, &key, name).known().map(str::to_owned);
+    let groups: Vec<String> = if world.abilities.runs_tasks && service.is_routed() {
+        ["TargetGroupArn", "AlternateTargetGroupArn"].into_iter().filter_map(output).collect()
+    } else {
+        Vec::new()
+    };
+    let log_group = output("LogGroupName").unwrap_or_default();
+    let followed =
+        deploy::follow(&edge.clients, &edge.poller, &env.cluster_name(), follow, &groups, &log_group, emit).await?;
+    if followed.ending.verdict != Verdict::Succeeded {
+        return Err(Stop::Failed(Box::new(failure(env, follow, &followed, ran))));
+    }
+    let Some(seen) = followed.service else { return Ok(Box::new(|_| {})) };
+    let mut state = state_of(edge, service, &seen, world);
+    state.healthy_targets = followed.healthy_targets;
+    state.healthy_after = Some(followed.seconds);
+    if let Some(probe) = probe(edge, service, world) {
+        match probe.ask().await {
+            Ok(words) => state.probe = Some(words),
+            Err(words) => {
+                emit(Fact::Warning(format!("{} could not be probed: {words}", follow.service)));
+                state.probe = Some(words);
+            }
+        }
+    }
+    emit(Fact::Service(state));
+    let name = follow.service.clone();
+    Ok(Box::new(move |world| {
+        world.services.insert(name, Some(seen));
+    }))
+}
+
+fn failure(env: &Environment, follow: &Follow, followed: &Followed, ran: &Ran) -> Failure {
+    let verb = match followed.ending.verdict {
+        Verdict::RolledBack => "was rolled back",
+        Verdict::Superseded => "was superseded by a newer deployment",
+        Verdict::Paused => "is paused and waits for a person",
+        Verdict::Failed | Verdict::Succeeded => "failed",
+    };
+    let doing = format!("{} {verb} on {}", follow.service, env.name);
+    let mut failure = Failure::from(Fault::new(doing, Foreign::new(followed.ending.reason.clone())));
+    failure.exit = followed.ending.verdict.exit();
+    failure.fault.exit = failure.exit;
+    let evidence: Vec<Evidence> = followed
+        .evidence
+        .iter()
+        .map(|piece| Evidence {
+            at: Cow::Borrowed(piece.kind).into(),
+            text: piece.text.clone(),
+            exit_code: piece.exit_code,
+        })
+        .collect();
+    if !evidence.is_empty()
+        && let Some(root) = diagnose_all(&evidence).into_iter().next()
+    {
+        failure.cause = Some((root.cause.name.to_owned(), root.certainty.as_str().to_owned()));
+        failure.remedy = Some(root.cause.remedy.to_owned());
+    }
+    failure.evidence = deploy::folded(&followed.evidence);
+    failure.users = users(follow, followed);
+    if failure.remedy.is_none() {
+        failure.remedy = Some(format!("read its last words: runner status -e {}", env.name));
+    }
+    failure.not_undone = ran
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .iter()
+        .filter(|(service, _)| *service == follow.service)
+        .map(|(_, words)| words.clone())
+        .collect();
+    failure
+}
+
+fn users(follow: &Follow, followed: &Followed) -> Option<String> {
+    let serving = followed.ending.serving.as_deref();
+    match (followed.ending.verdict, serving) {
+        (Verdict::RolledBack | Verdict::Superseded | Verdict::Paused, Some(revision)) => {
+            let number = revision.rsplit(':').next().unwrap_or(revision);
+            let counts = followed.service.as_ref().map(|seen| format!(" ({}/{})", seen.running, seen.desired));
+            Some(format!("unaffected, served by :{number}{}", counts.unwrap_or_default()))
+        }
+        (Verdict::Failed, _) if follow.first => Some(format!("{} was never served before", follow.service)),
+        (Verdict::Failed, _) => Some("affected: nothing healthy may be serving".to_owned()),
+        _ => None,
+    }
+}
+
+/// What is shown of a service at the end.
+pub(super) fn state_of(edge: &Edge<'_>, service: &Service, seen: &Seen, world: &World) -> ServiceState {
+    let number = seen.revision.shown().rsplit(':').next().and_then(|number| number.parse().ok());
+    ServiceState {
+        name: service.name.clone(),
+        revision: number.unwrap_or_default(),
+        running: seen.running,
+        desired: seen.desired,
+        healthy_targets: None,
+        healthy_after: None,
+        url: url(edge.env, service, world),
+        probe: None,
+    }
+}
+
+/// Where people reach a service.
+pub(super) fn url(env: &Environment, service: &Service, world: &World) -> Option<String> {
+    if !service.is_routed() {
+        return None;
+    }
+    let scheme = if env.domain.is_some() { "https" } else { "http" };
+    match &service.host {
+        Some(host) => Some(format!("{scheme}://{host}")),
+        None => world.output(env, "edge", "LoadBalancerDnsName").known().map(|name| format!("{scheme}://{name}")),
+    }
+}
+
+fn probe(edge: &Edge<'_>, service: &Service, world: &World) -> Option<Probe> {
+    let env = edge.env;
+    if !world.abilities.runs_tasks || !service.is_routed() {
+        return None;
+    }
+    let dns_name = world.output(env, "edge", "LoadBalancerDnsName").known()?.to_owned();
+    // `app/NAME/ID`.
+    let full_name = world.output(env, "edge", "LoadBalancerFullName").known()?.to_owned();
+    let name = full_name.trim_start_matches("app/").split('/').next().unwrap_or_default().to_owned();
+    Some(Probe {
+        via: edge.probe_via(dns_name, name),
+        host: service.host.clone(),
+        tls: env.domain.is_some(),
+        path: service.health_check.path.clone(),
+        refuse_local: edge.options.endpoint == Endpoint::Aws && std::env::var_os("GITHUB_ACTIONS").is_some(),
+    })
+}
+
+/// What an action waits for must be known by now: it is not where an earlier stage was left out.
+fn all_known(doing: &str, pending: &[String]) -> Result<(), Fault> {
+    if pending.is_empty() {
+        return Ok(());
+    }
+    Err(Fault::new(doing, format!("it needs {}, which no stage has made yet", pending.join(", ")))
+        .with_hint("run the stages before it first: `runner run` does all in their order"))
+}
+
+fn known(doing: &str, value: &Value) -> Result<(), Fault> {
+    match value {
+        Value::Known(_) => Ok(()),
+        Value::Pending(reference) => all_known(doing, std::slice::from_ref(reference)),
+    }
+}
+
+/// Texts in a rendering that still are references.
+fn references(json: &Json) -> Vec<String> {
+    match json {
+        Json::String(text) if text.contains("${stacks.") || text.starts_with("${") => vec![text.clone()],
+        Json::Array(items) => items.iter().flat_map(references).collect(),
+        Json::Object(map) => map.values().flat_map(references).collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn fill(json: &mut Json, reference: &str, value: &str) {
+    match json {
+        Json::String(text) if text == reference => value.clone_into(text),
+        Json::Array(items) => items.iter_mut().for_each(|item| fill(item, reference, value)),
+        Json::Object(map) => map.values_mut().for_each(|item| fill(item, reference, value)),
+        _ => {}
+    }
+}

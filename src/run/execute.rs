@@ -1,0 +1,189 @@
+//! Executes the DAG: every node as soon as what it needs is done, decided anew with what is known by then.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use futures_util::{StreamExt, stream::FuturesUnordered};
+use runner_core::{
+    plan::{Action, Change, NodeId, Plan, Refusal, Replacement, StackMove, World},
+    report::Fact,
+    stages::Step,
+};
+
+use super::{
+    act::{self, Ran},
+    edge::Edge,
+    journal::Journal,
+    look,
+};
+use crate::stacks::Stop;
+
+/// How often a node is decided again after it followed what another run did.
+const ROUNDS: usize = 6;
+
+/// Executes the steps. Nodes that need one that did not end well are skipped; all others go on.
+pub(super) async fn execute(edge: &Edge<'_>, steps: &[&Step], plan: &Plan, world: World, journal: &Journal) {
+    let run = Run { edge, plan, world: Mutex::new(world), ran: Ran::default(), journal };
+    let chosen: BTreeSet<&NodeId> = steps.iter().map(|step| &step.node.id).collect();
+    let mut waiting: BTreeMap<usize, &Step> = steps.iter().copied().enumerate().collect();
+    let mut ended: BTreeMap<&NodeId, bool> = BTreeMap::new();
+    let mut under_way = FuturesUnordered::new();
+    loop {
+        let mut skipped = false;
+        waiting.retain(|_, step| {
+            let needs = step.node.needs.iter().filter(|need| chosen.contains(need));
+            let (mut ready, mut broken) = (true, None);
+            for need in needs {
+                match ended.get(need) {
+                    Some(true) => {}
+                    Some(false) => broken = Some(need.clone()),
+                    None => ready = false,
+                }
+            }
+            if let Some(because) = broken {
+                journal.say(Some(&step.node.id), Fact::Skipped { because });
+                ended.insert(&step.node.id, false);
+                skipped = true;
+                return false;
+            }
+            if ready {
+                let step: &Step = step;
+                under_way.push(run.node(step));
+            }
+            !ready
+        });
+        if skipped {
+            continue;
+        }
+        match under_way.next().await {
+            Some((id, well)) => {
+                ended.insert(id, well);
+            }
+            None => return,
+        }
+    }
+}
+
+struct Run<'a> {
+    edge: &'a Edge<'a>,
+    plan: &'a Plan,
+    world: Mutex<World>,
+    ran: Ran,
+    journal: &'a Journal,
+}
+
+impl Run<'_> {
+    fn world(&self) -> MutexGuard<'_, World> {
+        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn node<'s>(&self, step: &'s Step) -> (&'s NodeId, bool) {
+        let id = &step.node.id;
+        let emit = |fact: Fact| self.journal.say(Some(id), fact);
+        match self.rounds(step, &emit).await {
+            Ok(true) => emit(Fact::Finished),
+            Ok(false) => {
+                self.settled(step, &emit);
+                emit(Fact::Unchanged);
+            }
+            Err(Stop::Refused(refusal)) => {
+                emit(Fact::Refused(refusal));
+                return (id, false);
+            }
+            Err(Stop::Failed(failure)) => {
+                emit(Fact::Failed(failure));
+                return (id, false);
+            }
+        }
+        (id, true)
+    }
+
+    /// Decides and acts until there is nothing to do; whether there ever was.
+    async fn rounds(&self, step: &Step, emit: &(dyn Fn(Fact) + Send + Sync)) -> Result<bool, Stop> {
+        let mut acted = false;
+        for _ in 0..ROUNDS {
+            let actions = self.decide(step, emit, acted).await?;
+            if actions.is_empty() {
+                return Ok(acted);
+            }
+            if !acted {
+                emit(Fact::Started);
+                acted = true;
+            }
+            let attached =
+                actions.iter().any(|action| matches!(action, Action::PutStack(put) if put.step == StackMove::Attach));
+            for action in &actions {
+                let world = self.world().clone();
+                let learn = act::act(self.edge, action, &world, &self.ran, emit).await?;
+                learn(&mut self.world());
+            }
+            // What another run made is looked at again; what we made ourselves is as we decided.
+            if !attached {
+                return Ok(true);
+            }
+        }
+        Ok(acted)
+    }
+
+    async fn decide(&self, step: &Step, emit: &(dyn Fn(Fact) + Send + Sync), again: bool) -> Result<Vec<Action>, Stop> {
+        loop {
+            let asks = look::open(self.edge, &[step], &self.world());
+            if asks.is_empty() {
+                break;
+            }
+            let reads = self.world().reads_variables;
+            let learned = look::ask(self.edge, &asks, reads).await?;
+            learned.into_world(asks, &mut self.world());
+        }
+        let world = self.world();
+        if !again {
+            for note in step.stage.notes(self.edge.env, &step.node, &world) {
+                emit(Fact::Warning(note));
+            }
+        }
+        let actions = step.stage.decide(self.edge.env, &step.node, &world).map_err(Stop::Refused)?;
+        self.within_plan(step, &actions).map_err(Stop::Refused)?;
+        Ok(actions)
+    }
+
+    /// A plan may be refined when more is known, but never by a replacement or removal that it did not show.
+    fn within_plan(&self, step: &Step, actions: &[Action]) -> Result<(), Refusal> {
+        let hurts = |change: &&Change| change.replacement == Replacement::Yes || change.is_removal();
+        let shown: BTreeSet<(&str, &str)> = self
+            .plan
+            .changes()
+            .map(|(_, change)| change)
+            .filter(hurts)
+            .map(|change| (&*change.scope, &*change.subject))
+            .collect();
+        let new = actions.iter().flat_map(Action::changes).filter(hurts).find(|change| {
+            !shown.contains(&(&*change.scope, &*change.subject))
+                && !self.edge.options.allow_replace.contains(&change.subject)
+                && change.holds != runner_core::infra::Holds::Nothing
+        });
+        match new {
+            None => Ok(()),
+            Some(change) => Err(Refusal::new(
+                format!("{} in {}", change.subject, step.node.id),
+                "it would be replaced or removed, which the plan could not show when the run began",
+                format!("look at it with `runner plan`, and accept it with --allow-replace {}", change.subject),
+            )),
+        }
+    }
+
+    /// A service that needed nothing is shown with its counts all the same.
+    fn settled(&self, step: &Step, emit: &(dyn Fn(Fact) + Send + Sync)) {
+        if step.stage.name() != "wait-healthy" {
+            return;
+        }
+        let world = self.world();
+        let service = step.node.service.as_ref().and_then(|name| self.edge.env.services.get(name));
+        if let Some(service) = service
+            && let Some(seen) = world.service(&service.name)
+        {
+            emit(Fact::Service(act::state_of(self.edge, service, seen, &world)));
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Answers what stages ask of the world: each question once, all at the same time, in as few calls as the APIs take.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
+use runner_core::{
+    plan::{Ask, Fault, Image, Parameter, Service, Stack, TaskDefinition, TaskRun, Variable, World},
+    stages::Step,
+};
+use serde_json::Value as Json;
+
+use super::{edge::Edge, images};
+use crate::{
+    aws::{get_parameters, parameter_versions, secret_version},
+    deploy::{describe_services, newest_revision, task_runs},
+    stacks,
+};
+
+/// Questions that are one call each are asked this many at a time.
+const AT_ONCE: usize = 16;
+
+/// What came of some questions.
+enum Answer {
+    Stacks(Vec<Stack>),
+    Template(String, Option<Json>),
+    Services(Vec<(String, Option<Service>)>),
+    TaskDefinition(String, Option<TaskDefinition>),
+    Image(String, Image),
+    Parameters(Vec<(String, Parameter)>),
+    SecretVersion(String, Option<String>),
+    TaskRuns(String, Vec<TaskRun>),
+}
+
+/// Asks until no step has a new question.
+pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) -> Result<(), Fault> {
+    loop {
+        let asks = open(edge, steps, world);
+        if asks.is_empty() {
+            return Ok(());
+        }
+        for answer in answers(edge, &asks, world.reads_variables).await? {
+            learn(world, answer);
+        }
+        world.answered.extend(asks);
+    }
+}
+
+/// Questions that are not answered yet.
+pub(super) fn open(edge: &Edge<'_>, steps: &[&Step], world: &World) -> BTreeSet<Ask> {
+    let asks = steps.iter().flat_map(|step| step.stage.asks(edge.env, &step.node, world));
+    asks.filter(|ask| !world.answered.contains(ask)).collect()
+}
+
+/// The questions' answers; a world that learns them is the caller's.
+pub(super) async fn ask(edge: &Edge<'_>, asks: &BTreeSet<Ask>, reads_variables: bool) -> Result<Learned, Fault> {
+    Ok(Learned(answers(edge, asks, reads_variables).await?))
+}
+
+/// Answers on their way into a world.
+pub(super) struct Learned(Vec<Answer>);
+
+impl Learned {
+    pub(super) fn into_world(self, asks: BTreeSet<Ask>, world: &mut World) {
+        for answer in self.0 {
+            learn(world, answer);
+        }
+        world.answered.extend(asks);
+    }
+}
+
+async fn answers(edge: &Edge<'_>, asks: &BTreeSet<Ask>, reads_variables: bool) -> Result<Vec<Answer>, Fault> {
+    let mut services = Vec::new();
+    let mut parameters = Vec::new();
+    let mut single = Vec::new();
+    for ask in asks {
+        match ask {
+            Ask::Service { service } => services.push(service.clone()),
+            Ask::Parameter { name, variable } => parameters.push((name.clone(), variable.clone())),
+            other => single.push(other.clone()),
+        }
+    }
+    let single = stream::iter(single).map(|ask| one(edge, ask)).buffer_unordered(AT_ONCE).try_collect::<Vec<_>>();
+    let (mut all, batched) = tokio::try_join!(
+        single,
+        try_join_all([
+            Box::pin(of_services(edge, services)) as std::pin::Pin<Box<dyn Future<Output = _> + Send>>,
+            Box::pin(of_parameters(edge, parameters, reads_variables)),
+        ])
+    )?;
+    all.extend(batched);
+    Ok(all)
+}
+
+async fn of_services(edge: &Edge<'_>, names: Vec<String>) -> Result<Answer, Fault> {
+    if names.is_empty() {
+        return Ok(Answer::Services(Vec::new()));
+    }
+    let found = describe_services(&edge.clients, &edge.env.cluster_name(), &names).await?;
+    Ok(Answer::Services(found.into_iter().collect()))
+}
+
+/// A run compares values, a plan looks at versions alone.
+async fn of_parameters(
+    edge: &Edge<'_>,
+    asked: Vec<(String, Option<String>)>,
+    reads_variables: bool,
+) -> Result<Answer, Fault> {
+    if asked.is_empty() {
+        return Ok(Answer::Parameters(Vec::new()));
+    }
+    let names: Vec<String> = asked.iter().map(|(name, _)| name.clone()).collect();
+    if !reads_variables {
+        let versions = parameter_versions(&edge.clients, &names).await?;
+        let seen = |name: &String| Parameter {
+            version: versions.get(name).copied().unwrap_or_default(),
+            variable: Variable::NotRead,
+        };
+        return Ok(Answer::Parameters(names.iter().map(|name| (name.clone(), seen(name))).collect()));
+    }
+    let found = get_parameters(&edge.clients, &names, true).await?;
+    let seen = asked.into_iter().map(|(name, variable)| {
+        let (version, held) = found.get(&name).map_or((0, None), |(version, held)| (*version, held.as_ref()));
+        let variable = match variable {
+            Some(variable) => edge.options.variables.compare(&variable, held),
+            None => Variable::NotRead,
+        };
+        (name, Parameter { version, variable })
+    });
+    Ok(Answer::Parameters(seen.collect()))
+}
+
+async fn one(edge: &Edge<'_>, ask: Ask) -> Result<Answer, Fault> {
+    let clients = &edge.clients;
+    Ok(match ask {
+        Ask::Stacks { region } => {
+            let clients = edge.region(&region).await;
+            Answer::Stacks(stacks::describe(&clients, &region).await?.into_values().collect())
+        }
+        Ask::Template { region, stack } => {
+            let clients = edge.region(&region).await;
+            let template = stacks::template(&clients, &region, &stack).await?;
+            Answer::Template(stack, template)
+        }
+        Ask::TaskDefinition { family } => {
+            let newest = newest_revision(clients, &family).await?;
+            Answer::TaskDefinition(family, newest)
+        }
+        Ask::Image { service } => {
+            let image = images::look(edge, &service).await?;
+            Answer::Image(service, image)
+        }
+        Ask::SecretVersion { arn } => {
+            let version = secret_version(clients, &arn).await?;
+            Answer::SecretVersion(arn, version)
+        }
+        Ask::TaskRuns { started_by, container } => {
+            let runs = task_runs(clients, &edge.env.cluster_name(), &started_by, &container).await?;
+            Answer::TaskRuns(started_by, runs)
+        }
+        // Asked together, above.
+        Ask::Service { .. } => Answer::Services(Vec::new()),
+        Ask::Parameter { .. } => Answer::Parameters(Vec::new()),
+    })
+}
+
+fn learn(world: &mut World, answer: Answer) {
+    match answer {
+        Answer::Stacks(stacks) => world.stacks.extend(stacks.into_iter().map(|stack| (stack.name.clone(), stack))),
+        Answer::Template(stack, template) => {
+            world.templates.insert(stack, template);
+        }
+        Answer::Services(services) => world.services.extend(services),
+        Answer::TaskDefinition(family, newest) => {
+            world.task_definitions.insert(family, newest);
+        }
+        Answer::Image(service, image) => {
+            world.images.insert(service, image);
+        }
+        Answer::Parameters(parameters) => world.parameters.extend(parameters),
+        Answer::SecretVersion(arn, version) => {
+            world.secret_versions.insert(arn, version);
+        }
+        Answer::TaskRuns(started_by, runs) => {
+            world.task_runs.insert(started_by, runs);
+        }
+    }
+}
