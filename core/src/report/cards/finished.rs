@@ -187,7 +187,7 @@ impl Outcome {
             facts.push(("not undone".to_owned(), vec![Piece::words(self.not_undone.join(" · "))]));
         }
         let others = self.failures.iter().filter(|other| worst.is_none_or(|worst| *other != worst));
-        let others: Vec<String> = others.map(|other| node_name(other)).collect();
+        let others: Vec<String> = others.map(node_name).collect();
         if !others.is_empty() {
             facts.push(("also failed".to_owned(), vec![Piece::words(words::cut(&others.join(", "), 90))]));
         }

@@ -1,0 +1,3 @@
+//! The one integration binary: each would link every SDK.
+
+mod cli;
