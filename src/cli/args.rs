@@ -97,14 +97,14 @@ pub struct Global {
     /// The environment; not needed where the file has one
     #[arg(short, long, global = true, value_name = "NAME", env = settings::ENVIRONMENT, hide_env_values = true)]
     pub environment: Option<String>,
-    /// How the answer is written
-    #[arg(long, global = true, value_enum, default_value = "text", env = settings::FORMAT, hide_env_values = true)]
+    /// How the answer is written: text, json or markdown
+    #[arg(long, global = true, value_enum, hide_possible_values = true, default_value = "text", env = settings::FORMAT, hide_env_values = true)]
     pub format: Format,
-    /// When there is colour
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "WHEN")]
+    /// When there is colour: auto, always or never
+    #[arg(long, global = true, value_enum, hide_possible_values = true, default_value = "auto", value_name = "WHEN")]
     pub color: Color,
-    /// How progress is shown
-    #[arg(long, global = true, value_enum, default_value = "auto", value_name = "HOW")]
+    /// How progress is shown: auto, tree, lines or off
+    #[arg(long, global = true, value_enum, hide_possible_values = true, default_value = "auto", value_name = "HOW")]
     pub progress: Progress,
     /// How long to watch: 90s, 30m, 2h. AWS goes on after that
     #[arg(long, global = true, value_parser = duration, default_value = "30m", value_name = "TIME")]

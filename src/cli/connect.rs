@@ -15,7 +15,7 @@ fn missing(doing: &str) -> Fault {
 }
 
 /// The environments of the file.
-pub fn names(_found: &Found) -> Result<Vec<String>, Stop> {
+pub fn names(_found: &Found, _style: Style) -> Result<Vec<String>, Stop> {
     Err(missing("reading the workflow file").into())
 }
 

@@ -91,7 +91,7 @@ fn root_of(path: &Path) -> PathBuf {
 /// The environment a command is about; `words` are the command's own.
 pub fn load(settings: &Settings, words: &[&str]) -> Result<Loaded, Stop> {
     let found = find(settings)?;
-    let name = choose(settings, &connect::names(&found)?)?;
+    let name = choose(settings, &connect::names(&found, settings.err)?)?;
     let (environment, warnings) = connect::environment(&found, &name, settings.err)?;
     sink::learn_variables(secret_variables(&environment).iter().map(String::as_str));
     let mut header = Header::of(&environment, Timestamp::now());

@@ -61,12 +61,17 @@ impl Checked {
         Self { verdict, exit_code, file: file.into(), environments, duration_ms, errors, warnings, shown }
     }
 
-    /// What to read for the first error.
+    /// What to read for the first error: the page of its key, or of the key above where there is no such key. The
+    /// places of a list have no page of their own.
     fn explain(&self) -> String {
-        let path = self.errors.iter().map(|error| error.path.as_str()).find(|path| !path.is_empty());
-        // The unknown key itself has no page; the key above it has.
-        let path = path.map(|path| path.rsplit_once('.').map_or(path, |(above, _)| above)).unwrap_or("file");
-        format!("runner explain {}", words::shell(path))
+        let error = self.errors.iter().find(|error| !error.path.is_empty());
+        let mut keys: Vec<&str> = error.map(|error| error.path.split('.').collect()).unwrap_or_default();
+        if error.is_some_and(|error| error.message.starts_with("unknown key")) {
+            keys.pop();
+        }
+        keys.retain(|key| !key.starts_with(|c: char| c.is_ascii_digit()));
+        let path = if keys.is_empty() { "file".to_owned() } else { keys.join(".") };
+        format!("runner explain {}", words::shell(&path))
     }
 
     /// For a terminal: each problem at its place, then how many, and what to read.
