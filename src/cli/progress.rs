@@ -116,5 +116,6 @@ impl View {
 /// Columns of the terminal, as wide as it is now.
 fn width() -> usize {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    size.map_or(100, |size| usize::from(size.ws_col)).max(40)
+    // A terminal that does not know its size says 0.
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|columns| *columns > 0).unwrap_or(100).max(40)
 }
