@@ -5,5 +5,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod cli;
+mod cli_file;
+mod run;
 mod sandbox;
 mod stacks;

@@ -24,6 +24,13 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fact {
+    /// The plan is made: said once, before any node begins.
+    Planned {
+        /// The plan's id.
+        id: String,
+        /// Its nodes, in its order.
+        nodes: Vec<NodeId>,
+    },
     /// The node's turn has come.
     Started,
     /// Where it is, in a few words: "creating Database (AWS::RDS::DBInstance)".

@@ -1,5 +1,30 @@
 //! `Event`, `Outcome`, `Card` → text, Markdown, JSON.
+//!
+//! A command's answer is a value that serialises (`Outcome`, `PlanReport`, `StatusReport`, `Checked`, `Stopped`):
+//! that is the JSON. Each gives a [`Card`], which [`text()`] and [`markdown()`] render. While a run lasts, [`live`]
+//! renders the [`Fold`] of its events.
 
+mod card;
+mod cards;
 mod event;
+mod fold;
+mod header;
+pub mod live;
+mod markdown;
+mod outcome;
+mod planned;
+mod text;
+pub mod words;
 
+#[cfg(test)]
+mod tests;
+
+pub use card::{Block, Card, ChangeLine, Mark, Piece};
+pub use cards::{Checked, Finding, ServiceNow, StatusReport, Stopped, annotation};
 pub use event::{Changed, Event, Fact, Failure, ServiceState};
+pub use fold::{Fold, NodeState, Said, StageState, State, TaskDone, Warning};
+pub use header::Header;
+pub use markdown::markdown;
+pub use outcome::{Counts, End, Outcome, Verdict, worst};
+pub use planned::{PlanReport, PlanVerdict, Row, Sign};
+pub use text::{Style, text};

@@ -1,0 +1,140 @@
+//! `Card`: what a report says, before it is text or Markdown. Line 1 what happened; line 2 is it safe and who is
+//! affected; line 3 what to do; then blocks.
+
+use crate::text::Foreign;
+
+/// The state in one sign. Its word is in the headline too, so that nothing is lost without colour or emoji.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// Done, healthy, valid.
+    Good,
+    /// Failed, refused, invalid.
+    Bad,
+    /// A plan with changes that are safe.
+    Change,
+    /// Turned back.
+    Back,
+    /// Waits for a person.
+    Waiting,
+    /// Under way.
+    Running,
+    /// Stopped or taken over.
+    Neutral,
+}
+
+impl Mark {
+    /// For a terminal.
+    pub fn glyph(self, unicode: bool) -> &'static str {
+        match (self, unicode) {
+            (Self::Good, true) => "✔",
+            (Self::Good, false) => "ok",
+            (Self::Bad, true) => "✖",
+            (Self::Back, true) => "↩",
+            (Self::Bad | Self::Back, false) => "x",
+            (Self::Change, true) => "●",
+            (Self::Change, false) => "*",
+            (Self::Waiting, true) => "◷",
+            (Self::Running, true) => "…",
+            (Self::Waiting | Self::Running, false) => "..",
+            (Self::Neutral, true) => "·",
+            (Self::Neutral, false) => "-",
+        }
+    }
+
+    /// For GitHub.
+    pub fn emoji(self) -> &'static str {
+        match self {
+            Self::Good => "✅",
+            Self::Bad => "❌",
+            Self::Change => "🟢",
+            Self::Back => "↩️",
+            Self::Waiting => "🟡",
+            Self::Running => "🔵",
+            Self::Neutral => "⚪",
+        }
+    }
+}
+
+/// A piece of text with its kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Our words; `code` stands between backticks.
+    Words(String),
+    /// A command of ours, ready to be copied.
+    Command(String),
+    /// Words of unknown authors, and who said them.
+    Quote(String, Foreign),
+}
+
+impl Piece {
+    /// Our words.
+    pub fn words(text: impl Into<String>) -> Self {
+        Self::Words(text.into())
+    }
+}
+
+/// One change in a list of changes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChangeLine {
+    /// `+`, `~`, `!`, `-`, `?`, `>`.
+    pub sign: &'static str,
+    /// What.
+    pub what: String,
+    /// Its properties.
+    pub detail: String,
+    /// The file's line that says so.
+    pub line: Option<u32>,
+}
+
+/// A part of a card.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Block {
+    /// Labels, and what each says.
+    Facts(Vec<(String, Vec<Piece>)>),
+    /// A table: its heads and rows.
+    Table(Vec<String>, Vec<Vec<String>>),
+    /// A list of changes of the file of that name.
+    Changes(String, Vec<ChangeLine>),
+    /// A line of its own.
+    Line(Piece),
+    /// What is folded away in Markdown and left out in a terminal unless one asks for more.
+    Details(String, Vec<String>),
+}
+
+/// What a report says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The state.
+    pub mark: Mark,
+    /// What happened, for a terminal.
+    pub headline: String,
+    /// What follows the headline there: the duration.
+    pub facts: Vec<String>,
+    /// What happened, for Markdown.
+    pub title: String,
+    /// Is it safe, who is affected.
+    pub safe: String,
+    /// What to do; none where nothing is to be done.
+    pub action: Option<Piece>,
+    /// The rest.
+    pub blocks: Vec<Block>,
+    /// The small print of Markdown.
+    pub small: Vec<String>,
+}
+
+impl Card {
+    /// Every command it tells people to run.
+    pub fn commands(&self) -> Vec<&str> {
+        let pieces = self.action.iter().chain(self.blocks.iter().flat_map(|block| match block {
+            Block::Line(piece) => vec![piece],
+            Block::Facts(facts) => facts.iter().flat_map(|(_, pieces)| pieces).collect(),
+            _ => Vec::new(),
+        }));
+        pieces
+            .filter_map(|piece| match piece {
+                Piece::Command(command) => Some(command.as_str()),
+                _ => None,
+            })
+            .collect()
+    }
+}

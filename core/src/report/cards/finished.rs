@@ -1,0 +1,389 @@
+//! The card of a run.
+
+use crate::report::{
+    Failure, Outcome, Said, ServiceState, Verdict,
+    card::{Block, Card, Mark, Piece},
+    live,
+    outcome::worst_failure,
+    words,
+};
+
+/// Lines of evidence a card quotes; all of it is in the details.
+const QUOTED: usize = 3;
+
+impl Outcome {
+    /// The card of this outcome.
+    pub fn card(&self) -> Card {
+        match self.verdict {
+            Verdict::Unchanged => self.unchanged(),
+            Verdict::Succeeded => self.succeeded(),
+            _ => self.stopped(),
+        }
+    }
+
+    fn env(&self) -> &str {
+        &self.header.environment
+    }
+
+    fn took(&self) -> String {
+        words::duration(self.duration_ms)
+    }
+
+    fn small(&self) -> Vec<String> {
+        self.header.small_print(self.plan_id.as_ref().map(|id| format!("plan `{id}`")), self.duration_ms)
+    }
+
+    fn unchanged(&self) -> Card {
+        let (running, desired) = tasks(&self.services);
+        let mut parts = Vec::new();
+        if self.stacks.unchanged > 0 {
+            parts.push(words::count(self.stacks.unchanged, "stack"));
+        }
+        if !self.services.is_empty() {
+            parts.push(words::count(self.services.len(), "service"));
+        }
+        let what = if parts.is_empty() { "everything".to_owned() } else { parts.join(" and ") };
+        let verb =
+            if what == "everything" || (parts.len() == 1 && what.starts_with("1 ")) { "matches" } else { "match" };
+        let mut safe = format!("{what} {verb} {}", self.header.commit_or("the file"));
+        if desired > 0 {
+            safe.push_str(&format!(", {running}/{desired} tasks healthy"));
+        }
+        safe.push_str("; 0 writes");
+        let mut blocks = Vec::new();
+        if let Some(first) = self.warnings.first() {
+            let more = self.warnings.len() - 1;
+            let more = if more > 0 { format!(" (and {more} more)") } else { String::new() };
+            blocks.push(Block::Line(Piece::words(format!("warning: {}{more}", first.what.text))));
+        }
+        Card {
+            mark: Mark::Good,
+            headline: format!("{} is unchanged", self.env()),
+            facts: vec![self.took()],
+            title: format!("{}: unchanged", self.env()),
+            safe,
+            action: None,
+            blocks,
+            small: self.small(),
+        }
+    }
+
+    fn succeeded(&self) -> Card {
+        let healthy = !self.services.is_empty();
+        let mut facts = vec![self.took()];
+        if self.first_deploy {
+            facts.push("first deploy".to_owned());
+        }
+        let safe = if healthy {
+            format!("users are served by {}; nothing to do", self.header.commit_or("what the file says"))
+        } else {
+            "done; nothing to do".to_owned()
+        };
+        let mut blocks = Vec::new();
+        if healthy {
+            blocks.push(services_table(&self.services));
+        }
+        blocks.push(Block::Line(Piece::words(self.sums())));
+        blocks.extend(self.left_out_lines());
+        blocks.extend(self.warnings.iter().map(|warning| {
+            let node = warning.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
+            Block::Line(Piece::words(format!("warning: {node}{}", warning.what.text)))
+        }));
+        blocks.push(Block::Line(Piece::Command(self.header.command(["status"]))));
+        blocks.push(self.stages_details());
+        blocks.push(self.journal_details());
+        let (state, title) = match healthy {
+            true => ("is healthy", format!("{}: healthy in {}", self.env(), self.took())),
+            false => ("is up to date", format!("{}: up to date in {}", self.env(), self.took())),
+        };
+        Card {
+            mark: Mark::Good,
+            headline: format!("{} {state}", self.env()),
+            facts,
+            title,
+            safe,
+            action: None,
+            blocks,
+            small: self.small(),
+        }
+    }
+
+    /// `10 stacks, 74 resources created · 0 replaced · 0 deleted`
+    fn sums(&self) -> String {
+        let mut parts = Vec::new();
+        if self.stacks.created > 0 {
+            let resources = words::count(self.resources.created, "resource");
+            parts.push(format!("{}, {resources} created", words::count(self.stacks.created, "stack")));
+        } else if self.resources.created > 0 {
+            parts.push(format!("{} created", words::count(self.resources.created, "resource")));
+        }
+        if self.stacks.changed > 0 {
+            parts.push(format!("{} changed", words::count(self.stacks.changed, "stack")));
+        }
+        parts.push(format!("{} replaced", self.resources.replaced));
+        parts.push(format!("{} deleted", self.resources.deleted));
+        if self.stacks.unchanged > 0 {
+            parts.push(format!("{} unchanged", words::count(self.stacks.unchanged, "stack")));
+        }
+        parts.push(words::count(self.writes, "write"));
+        parts.join(" · ")
+    }
+
+    fn left_out_lines(&self) -> Vec<Block> {
+        self.left_out
+            .iter()
+            .map(|(stack, kinds)| {
+                Block::Line(Piece::words(format!("left out, unknown to this AWS: {} ({stack})", kinds.join(", "))))
+            })
+            .collect()
+    }
+
+    fn stages_details(&self) -> Block {
+        let lines = self
+            .stages
+            .iter()
+            .map(|stage| {
+                let summary = live::summary(stage);
+                let took = match (stage.started_ms, stage.ended_ms) {
+                    (Some(from), Some(to)) => words::duration(to.saturating_sub(from)),
+                    _ => "-".to_owned(),
+                };
+                vec![stage.stage.clone(), live::word(stage.state).to_owned(), took, summary]
+            })
+            .collect::<Vec<_>>();
+        Block::Details("Stages".to_owned(), words::columns(&lines))
+    }
+
+    fn journal_details(&self) -> Block {
+        let lines = self.changed.iter().map(|entry| format!("{} {}", entry.what.verb, entry.what.what)).collect();
+        Block::Details("What was changed".to_owned(), lines)
+    }
+
+    /// Everything that did not end well, or not yet.
+    fn stopped(&self) -> Card {
+        let worst = worst_failure(&self.failures, self.exit);
+        let (headline, title) = self.stopped_headline(worst);
+        let mut facts: Vec<(String, Vec<Piece>)> = Vec::new();
+        let mut details = Vec::new();
+        match worst {
+            Some(failure) if self.verdict != Verdict::Cancelled => {
+                facts.extend(cause_facts(&failure.what));
+                details.push(evidence_details(&failure.what));
+            }
+            _ => {}
+        }
+        if let (Some(fault), None) = (&self.fault, worst) {
+            facts.push(("cause".to_owned(), vec![Piece::words(fault.code.as_deref().unwrap_or("unknown"))]));
+            let said = vec![Piece::Quote(request(fault.request_id.as_deref()), fault.message.clone())];
+            facts.push(("evidence".to_owned(), said));
+        }
+        let tells = self.failures.is_empty() && self.fault.is_none();
+        for refusal in self.refusals.iter().take(if tells { 4 } else { 1 }) {
+            let text = format!("{}: {}", refusal.what.what, refusal.what.why);
+            facts.push(("refused".to_owned(), vec![Piece::words(text)]));
+        }
+        facts.push(("changed".to_owned(), vec![Piece::words(self.changed_line())]));
+        if !self.not_undone.is_empty() {
+            facts.push(("not undone".to_owned(), vec![Piece::words(self.not_undone.join(" · "))]));
+        }
+        let others = self.failures.iter().filter(|other| worst.is_none_or(|worst| *other != worst));
+        let others: Vec<String> = others.map(node_name).collect();
+        if !others.is_empty() {
+            facts.push(("also failed".to_owned(), vec![Piece::words(words::cut(&others.join(", "), 90))]));
+        }
+        if let Some(command) = self.more(worst.map(|said| &said.what)) {
+            facts.push(("more".to_owned(), vec![Piece::Command(command)]));
+        }
+        let mut blocks = vec![Block::Facts(facts)];
+        blocks.extend(details);
+        blocks.push(self.stages_details());
+        blocks.push(self.journal_details());
+        Card {
+            mark: self.mark(),
+            headline,
+            facts: vec![self.took()],
+            title,
+            safe: self.users(worst.map(|said| &said.what)),
+            action: Some(self.remedy(worst.map(|said| &said.what))),
+            blocks,
+            small: self.small(),
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        match self.verdict {
+            Verdict::RolledBack => Mark::Back,
+            Verdict::Waiting | Verdict::Paused => Mark::Waiting,
+            Verdict::StillRunning => Mark::Running,
+            Verdict::Superseded | Verdict::Cancelled => Mark::Neutral,
+            _ => Mark::Bad,
+        }
+    }
+
+    fn stopped_headline(&self, worst: Option<&Said<Failure>>) -> (String, String) {
+        let (env, took) = (self.env(), self.took());
+        let scope = worst.and_then(|failure| failure.node.as_ref()?.scope.clone());
+        let who = scope.unwrap_or_else(|| worst.map(node_name).unwrap_or_else(|| env.to_owned()));
+        match self.verdict {
+            Verdict::RolledBack => {
+                (format!("{who} was rolled back on {env}"), format!("{env}: {who} rolled back after {took}"))
+            }
+            Verdict::Superseded => (
+                format!("{who} was superseded on {env} by a newer run"),
+                format!("{env}: {who} superseded by a newer run"),
+            ),
+            Verdict::Paused => {
+                (format!("{who} is paused on {env}, waiting for you"), format!("{env}: {who} paused, waiting for you"))
+            }
+            Verdict::Waiting => (format!("{env} is waiting for you"), format!("{env}: waiting for you")),
+            Verdict::StillRunning => {
+                (format!("{env} is still running, time is up"), format!("{env}: still running after {took}"))
+            }
+            Verdict::Cancelled => (
+                format!("{env} is no longer watched, cancelled"),
+                format!("{env}: cancelled after {took}, AWS goes on"),
+            ),
+            _ => match (worst, &self.fault) {
+                (Some(failure), _) => {
+                    let name = node_name(failure);
+                    let rest = if self.rolled_out() { "" } else { ", nothing was rolled out" };
+                    (format!("{name} failed on {env}"), format!("{env}: {name} failed after {took}{rest}"))
+                }
+                (None, Some(fault)) => {
+                    (format!("{} failed for {env}", fault.doing), format!("{env}: {} failed", fault.doing))
+                }
+                (None, None) => {
+                    let refused = words::count(self.refusals.len(), "change");
+                    (format!("{refused} refused on {env}"), format!("{env}: {refused} refused"))
+                }
+            },
+        }
+    }
+
+    /// Whether anything was done that users could see.
+    fn rolled_out(&self) -> bool {
+        self.changed.iter().any(|entry| entry.node.as_ref().is_some_and(|node| node.stage == "deploy-service"))
+    }
+
+    fn users(&self, failure: Option<&Failure>) -> String {
+        if let Some(users) = failure.and_then(|failure| failure.users.as_deref()) {
+            return format!("users: {users}");
+        }
+        match self.verdict {
+            Verdict::RolledBack => "users: served by the revision before".to_owned(),
+            Verdict::Cancelled | Verdict::StillRunning if self.changed.is_empty() => {
+                "users: unaffected, nothing was changed".to_owned()
+            }
+            Verdict::Cancelled | Verdict::StillRunning => "users: AWS goes on with what was asked of it".to_owned(),
+            _ if !self.rolled_out() => "users: unaffected, nothing was rolled out".to_owned(),
+            _ => "users: not known, look at the status".to_owned(),
+        }
+    }
+
+    fn remedy(&self, failure: Option<&Failure>) -> Piece {
+        if matches!(self.verdict, Verdict::Cancelled | Verdict::StillRunning) {
+            return Piece::Command(self.again.clone());
+        }
+        let refusal = self.refusals.iter().find(|refusal| refusal.what.exit == self.exit).or(self.refusals.first());
+        let known = failure
+            .and_then(|failure| failure.remedy.clone())
+            .or_else(|| self.fault.as_ref().and_then(|fault| fault.hint.clone()))
+            .or_else(|| refusal.map(|refusal| refusal.what.remedy.clone()));
+        match (known, self.verdict) {
+            (Some(remedy), _) => Piece::Words(remedy),
+            (None, Verdict::Superseded) => Piece::Command(self.header.command(["status"])),
+            (None, _) => Piece::Words(format!("see the evidence below, then run it again: `{}`", self.again)),
+        }
+    }
+
+    fn more(&self, failure: Option<&Failure>) -> Option<String> {
+        match failure.and_then(|failure| failure.cause.as_ref()) {
+            Some((cause, certainty)) if certainty != "unknown" => {
+                Some(format!("runner explain {}", words::shell(cause)))
+            }
+            _ if self.verdict == Verdict::Failed && self.fault.is_some() => {
+                Some(format!("runner explain exit-{}", self.exit_code))
+            }
+            _ => Some(self.header.command(["status"])),
+        }
+    }
+
+    fn changed_line(&self) -> String {
+        if self.changed.is_empty() {
+            return "nothing".to_owned();
+        }
+        let entries: Vec<String> =
+            self.changed.iter().rev().map(|entry| format!("{} {}", entry.what.what, entry.what.verb)).collect();
+        let shown = entries.iter().take(3).cloned().collect::<Vec<_>>().join(" · ");
+        match entries.len().saturating_sub(3) {
+            0 => shown,
+            more => format!("{shown} · {more} more"),
+        }
+    }
+}
+
+fn node_name(failure: &Said<Failure>) -> String {
+    failure.node.as_ref().map_or_else(|| failure.what.fault.doing.clone(), ToString::to_string)
+}
+
+fn request(id: Option<&str>) -> String {
+    id.map(|id| format!("request {id}")).unwrap_or_default()
+}
+
+fn cause_facts(failure: &Failure) -> Vec<(String, Vec<Piece>)> {
+    let cause = match &failure.cause {
+        Some((cause, certainty)) if cause == "unknown" || certainty == "unknown" => "unknown".to_owned(),
+        Some((cause, certainty)) => format!("{cause} ({certainty})"),
+        None => "unknown".to_owned(),
+    };
+    let mut pieces = vec![Piece::Quote(request(failure.fault.request_id.as_deref()), said(failure))];
+    let mut left = QUOTED - 1;
+    for (from, line) in &failure.evidence {
+        // One line each: a card has no room for a stack trace, the details have.
+        let Some(first) = line.lines().next().filter(|_| left > 0) else { continue };
+        pieces.push(Piece::Quote(from.clone(), first.into()));
+        left -= 1;
+    }
+    vec![("cause".to_owned(), vec![Piece::Words(cause)]), ("evidence".to_owned(), pieces)]
+}
+
+/// What the service or we said, on one line.
+fn said(failure: &Failure) -> crate::text::Foreign {
+    let fault = &failure.fault;
+    let code = fault.code.as_ref().map(|code| format!("{code}: ")).unwrap_or_default();
+    format!("{code}{}", fault.message.one_line()).into()
+}
+
+fn evidence_details(failure: &Failure) -> Block {
+    let head = std::iter::once(failure.fault.headline());
+    let lines = failure
+        .evidence
+        .iter()
+        .flat_map(|(from, text)| text.lines().map(|line| format!("{from} │ {line}")).collect::<Vec<_>>());
+    Block::Details("Evidence".to_owned(), head.chain(lines).collect())
+}
+
+fn tasks(services: &[ServiceState]) -> (u32, u32) {
+    services.iter().fold((0, 0), |(running, desired), service| (running + service.running, desired + service.desired))
+}
+
+/// The table of services, without the columns in which nothing is known.
+fn services_table(services: &[ServiceState]) -> Block {
+    let head = ["service", "revision", "tasks", "healthy after", "answers", "url"];
+    let rows: Vec<[String; 6]> = services
+        .iter()
+        .map(|service| {
+            [
+                service.name.clone(),
+                format!(":{}", service.revision),
+                format!("{}/{}", service.running, service.desired),
+                service.healthy_after.map(|seconds| words::duration(seconds * 1000)).unwrap_or_default(),
+                service.probe.clone().unwrap_or_default(),
+                service.url.clone().unwrap_or_default(),
+            ]
+        })
+        .collect();
+    let kept: Vec<usize> = (0..head.len()).filter(|at| rows.iter().any(|row| !row[*at].is_empty())).collect();
+    let pick = |row: &[String; 6]| kept.iter().map(|at| row[*at].clone()).collect::<Vec<_>>();
+    Block::Table(kept.iter().map(|at| head[*at].to_owned()).collect(), rows.iter().map(pick).collect())
+}

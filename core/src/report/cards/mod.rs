@@ -1,0 +1,11 @@
+//! What is said about each kind of answer.
+
+mod checked;
+mod finished;
+mod planned;
+mod status;
+mod stopped;
+
+pub use checked::{Checked, Finding, annotation};
+pub use status::{ServiceNow, StatusReport};
+pub use stopped::Stopped;

@@ -1,0 +1,188 @@
+//! What runs now, and its card.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::{
+    plan::{Rollout, Service, World},
+    report::{
+        Header,
+        card::{Block, Card, Mark, Piece},
+        words,
+    },
+    workflow::Environment,
+};
+
+/// A service as it runs now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceNow {
+    /// Its name in the file.
+    pub name: String,
+    /// `steady`, `deploying`, `degraded`, `absent`, or ECS's word where it is not ACTIVE.
+    pub state: String,
+    /// The revision's number.
+    pub revision: Option<u32>,
+    /// Tasks running.
+    pub running: u32,
+    /// Tasks starting.
+    pub pending: u32,
+    /// Tasks wanted.
+    pub desired: u32,
+    /// When the deployment began, as ECS says it.
+    pub since: Option<String>,
+    /// What is in flight, or ECS's reason.
+    pub note: Option<String>,
+}
+
+/// What runs now.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// What it is about.
+    #[serde(flatten)]
+    pub header: Header,
+    /// `healthy`, `deploying`, `degraded`, `absent`.
+    pub verdict: &'static str,
+    /// The process's exit code: 0 whenever there is an answer.
+    pub exit_code: u8,
+    /// Milliseconds it took.
+    pub duration_ms: u64,
+    /// The services.
+    pub services: Vec<ServiceNow>,
+    /// How many stacks the environment has.
+    pub stacks: usize,
+    /// Stacks that are not settled, with their status.
+    pub unsettled_stacks: Vec<(String, String)>,
+}
+
+impl StatusReport {
+    /// What the world says of this environment's services (all that `only` names, or all) and stacks.
+    pub fn of(header: &Header, env: &Environment, world: &World, only: &[String], duration_ms: u64) -> Self {
+        let wanted = |name: &String| only.is_empty() || only.contains(name);
+        let services: Vec<ServiceNow> = env
+            .services
+            .values()
+            .filter(|service| service.is_running() && wanted(&service.name))
+            .map(|service| now(&service.name, world.service(&service.name)))
+            .collect();
+        let prefix = format!("{}-", env.prefix());
+        let own = || world.stacks.values().filter(|stack| stack.name.starts_with(&prefix));
+        let unsettled: Vec<(String, String)> = own()
+            .filter(|stack| !stack.status.is_settled())
+            .map(|stack| (stack.name.clone(), stack.status.0.clone()))
+            .collect();
+        let any = |state: &str| services.iter().any(|service| service.state == state);
+        let verdict = if services.iter().all(|service| service.state == "absent") && own().next().is_none() {
+            "absent"
+        } else if any("deploying") || unsettled.iter().any(|(_, status)| status.ends_with("_IN_PROGRESS")) {
+            "deploying"
+        } else if services.iter().all(|service| service.state == "steady") && unsettled.is_empty() {
+            "healthy"
+        } else {
+            "degraded"
+        };
+        Self {
+            header: header.clone(),
+            verdict,
+            exit_code: 0,
+            duration_ms,
+            services,
+            stacks: own().count(),
+            unsettled_stacks: unsettled,
+        }
+    }
+
+    /// The card.
+    pub fn card(&self) -> Card {
+        let env = &self.header.environment;
+        let sum = |of: fn(&ServiceNow) -> u32| self.services.iter().map(of).sum::<u32>();
+        let tasks = format!("{}/{} tasks running", sum(|service| service.running), sum(|service| service.desired));
+        let (mark, safe, action) = match self.verdict {
+            "healthy" => (Mark::Good, format!("users are served; {tasks}"), None),
+            "deploying" => {
+                let attach = Piece::Command(self.header.command(["run"]));
+                (Mark::Running, format!("a change is under way; {tasks}"), Some(attach))
+            }
+            "absent" => {
+                let make = Piece::Command(self.header.command(["plan"]));
+                (Mark::Neutral, "nothing of it is there yet".to_owned(), Some(make))
+            }
+            _ => {
+                let plan = Piece::Command(self.header.command(["plan"]));
+                (Mark::Bad, format!("users may be affected; {tasks}"), Some(plan))
+            }
+        };
+        let rows = self.services.iter().map(|service| {
+            vec![
+                service.name.clone(),
+                service.revision.map(|revision| format!(":{revision}")).unwrap_or_default(),
+                format!("{}/{}", service.running, service.desired),
+                service.state.clone(),
+                service.since.clone().unwrap_or_default(),
+                service.note.clone().unwrap_or_default(),
+            ]
+        });
+        let head = ["service", "revision", "tasks", "state", "since", ""].map(str::to_owned).to_vec();
+        let mut blocks = vec![Block::Table(head, rows.collect())];
+        let stacks = self.unsettled_stacks.iter();
+        blocks.extend(stacks.map(|(name, status)| Block::Line(Piece::words(format!("stack {name} is {status}")))));
+        let settled = self.stacks - self.unsettled_stacks.len();
+        blocks.push(Block::Line(Piece::words(format!("{} settled", words::count(settled, "stack")))));
+        Card {
+            mark,
+            headline: format!("{env} is {}", self.verdict),
+            facts: vec![words::duration(self.duration_ms)],
+            title: format!("{env}: {}", self.verdict),
+            safe,
+            action,
+            blocks,
+            small: self.header.small_print(None, self.duration_ms),
+        }
+    }
+}
+
+fn now(name: &str, service: Option<&Service>) -> ServiceNow {
+    let Some(service) = service else {
+        return ServiceNow {
+            name: name.to_owned(),
+            state: "absent".to_owned(),
+            revision: None,
+            running: 0,
+            pending: 0,
+            desired: 0,
+            since: None,
+            note: None,
+        };
+    };
+    let primary = service.primary();
+    let rollout = primary.map(|primary| primary.rollout);
+    let state = if service.status != "ACTIVE" {
+        service.status.to_lowercase()
+    } else if service.is_steady() {
+        "steady".to_owned()
+    } else if rollout == Some(Rollout::InProgress) {
+        "deploying".to_owned()
+    } else {
+        "degraded".to_owned()
+    };
+    let note = primary.filter(|_| state != "steady").map(|primary| {
+        let counts = format!("{} of {} tasks, {} failed", primary.running, primary.desired, primary.failed);
+        let reason = words::cut(&primary.reason.one_line(), 80);
+        if reason.is_empty() { counts } else { format!("{counts}: {reason}") }
+    });
+    ServiceNow {
+        name: name.to_owned(),
+        state,
+        revision: service.revision.known().and_then(|arn| arn.rsplit_once(':')?.1.parse().ok()),
+        running: service.running,
+        pending: service.pending,
+        desired: service.desired,
+        since: primary.and_then(|primary| since(&service.json, &primary.id)),
+        note: note.filter(|note| !note.is_empty()),
+    }
+}
+
+fn since(service: &Json, deployment: &str) -> Option<String> {
+    let deployments = service.get("deployments")?.as_array()?;
+    let found = deployments.iter().find(|one| one.get("id").and_then(Json::as_str) == Some(deployment))?;
+    found.get("createdAt")?.as_str().map(str::to_owned)
+}

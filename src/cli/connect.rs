@@ -1,0 +1,168 @@
+//! Where the commands meet the rooms below: the file, the stages, the causes, the sandbox, the world.
+
+use std::time::Instant;
+
+use runner_core::{
+    infra,
+    judge::causes,
+    plan::{Fault, World, timeless_definition},
+    report::{Checked, Finding, Style},
+    stages,
+    text::Foreign,
+    workflow::{self, Environment, Files, Given, Problem, Problems, Workflow},
+};
+use serde_json::{Value as Json, json};
+
+use super::{args::Progress, load::Found, paths::Workspace, sink, stop::Stop};
+use crate::{
+    run::{Endpoint, Options},
+    sandbox::{self, Sandbox},
+};
+
+impl Files for Workspace {
+    fn read(&self, path: &str) -> Result<Vec<u8>, String> {
+        Workspace::read(self, path)
+    }
+}
+
+impl Found {
+    fn given(&self) -> Given {
+        Given { git_sha: self.commit.clone() }
+    }
+}
+
+/// The file as it was parsed, or everything that is wrong with it.
+fn parse(found: &Found, style: Style, started: Instant) -> Result<Workflow, Stop> {
+    workflow::load(&found.name, &found.bytes)
+        .map_err(|problems| checked(found, &problems, Vec::new(), style, started).into())
+}
+
+fn checked(found: &Found, problems: &Problems, names: Vec<String>, style: Style, started: Instant) -> Checked {
+    let findings = |list: &[Problem]| list.iter().map(|problem| finding(&found.name, problem)).collect();
+    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let shown = problems.render(style.color);
+    Checked::new(&found.name, names, findings(&problems.problems), findings(&problems.warnings), shown, took)
+}
+
+fn finding(file: &str, problem: &Problem) -> Finding {
+    Finding {
+        file: file.to_owned(),
+        line: problem.span.map(|span| span.line),
+        column: problem.span.map(|span| span.column),
+        path: problem.path.clone(),
+        message: problem.message.clone(),
+        help: problem.help.clone(),
+    }
+}
+
+/// The environments of the file.
+pub fn names(found: &Found, style: Style) -> Result<Vec<String>, Stop> {
+    let workflow = parse(found, style, Instant::now())?;
+    Ok(workflow.names().into_iter().map(str::to_owned).collect())
+}
+
+/// One environment, and what should be known about it.
+pub fn environment(found: &Found, name: &str, style: Style) -> Result<(Environment, Vec<String>), Stop> {
+    let started = Instant::now();
+    let workflow = parse(found, style, started)?;
+    let read = workflow.environment(name, &found.given(), &found.workspace);
+    let (environment, warnings) = read.map_err(|problems| checked(found, &problems, Vec::new(), style, started))?;
+    let words = |warning: Problem| match warning.help {
+        Some(help) => format!("{}: {help}", warning.message),
+        None => warning.message,
+    };
+    Ok((environment, warnings.into_iter().map(words).collect()))
+}
+
+/// Everything that is wrong with the file.
+pub fn check(found: &Found, style: Style, started: Instant) -> Result<Checked, Stop> {
+    let workflow = parse(found, style, started)?;
+    let problems = workflow.check(&found.given(), &found.workspace);
+    let names = workflow.names().into_iter().map(str::to_owned).collect();
+    Ok(checked(found, &problems, names, style, started))
+}
+
+/// What was left out of an environment, with the value it has.
+pub fn defaults(environment: &Environment) -> Vec<(String, String)> {
+    workflow::defaults(environment)
+}
+
+/// The JSON schema of the file.
+pub fn schema() -> Json {
+    workflow::schema()
+}
+
+/// The templates of an environment, by the stack's key.
+pub fn templates(environment: &Environment) -> Vec<(String, Json)> {
+    infra::stacks(environment).into_iter().map(|stack| (stack.key.clone(), stack.to_json())).collect()
+}
+
+/// The task definitions of an environment, by service, with references where a run puts digests and versions.
+pub fn definitions(environment: &Environment) -> Vec<(String, Json)> {
+    let world = World::default();
+    let services = environment.services.values();
+    services.map(|service| (service.name.clone(), timeless_definition(environment, service, &world))).collect()
+}
+
+/// The stages and what they make.
+pub fn stages() -> Vec<(String, String)> {
+    stages::stages().iter().map(|stage| (stage.name().to_owned(), stage.makes().to_owned())).collect()
+}
+
+/// The page of a cause or of a key of the file.
+pub fn page(name: &str) -> Option<String> {
+    causes::page(name).or_else(|| workflow::explain(name))
+}
+
+/// The names of the causes, for near misses.
+pub fn pages() -> Vec<String> {
+    causes::all().map(|cause| cause.name.to_owned()).collect()
+}
+
+/// What one piece of evidence says: `{"cause","certainty","do",…}`.
+pub fn diagnose(at: &str, text: &str, exit_code: Option<i32>) -> Json {
+    let at = causes::Where::from(std::borrow::Cow::Borrowed(at));
+    let evidence = causes::Evidence { at, text: Foreign::new(text), exit_code };
+    serde_json::to_value(causes::diagnose(&evidence)).unwrap_or_default()
+}
+
+/// What is there now.
+pub async fn world(_environment: &Environment, _options: &Options) -> Result<World, Fault> {
+    Err(Fault::new("reading what is there", "the driver is not connected"))
+}
+
+/// The local AWS, started where it does not run.
+pub async fn sandbox_endpoint(build: bool, progress: Progress) -> Result<Endpoint, Fault> {
+    let say = |line: &str| {
+        if progress != Progress::Off {
+            sink::err_line(line);
+        }
+    };
+    let Sandbox { endpoint: url, engine, .. } = sandbox::ensure(&say).await?;
+    Ok(Endpoint::Sandbox { url, engine, build })
+}
+
+/// The local AWS as JSON, where it runs.
+pub async fn sandbox_status() -> Result<Option<Json>, Fault> {
+    Ok(sandbox::status().await?.map(|sandbox| {
+        json!({
+            "endpoint": sandbox.endpoint,
+            "pid": sandbox.pid,
+            "version": sandbox.version,
+            "started": sandbox.started,
+            "account": sandbox.account,
+            "engine": sandbox.engine,
+            "log": sandbox.log,
+        })
+    }))
+}
+
+/// Stops it; false where there was none.
+pub async fn sandbox_stop() -> Result<bool, Fault> {
+    sandbox::stop().await
+}
+
+/// Makes it forget everything.
+pub async fn sandbox_reset() -> Result<(), Fault> {
+    sandbox::reset().await
+}

@@ -1,0 +1,152 @@
+//! `explain`: a cause, a stage, a key of the file or an exit code; with `-`, causes for evidence on stdin.
+
+use std::io::BufRead;
+
+use runner_core::{plan::Exit, text::nearest};
+use serde::Deserialize;
+use serde_json::{Value as Json, json};
+
+use super::{
+    args::Format,
+    connect,
+    settings::Settings,
+    sink,
+    stop::{Done, Stop},
+    usage,
+};
+
+/// Arguments of `explain`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  runner explain exit-3\n  runner explain deploy-service\n  runner explain services.api.scaling\n  echo '{\"where\":\"stoppedReason\",\"text\":\"CannotPullContainerError: …\"}' | runner explain -"
+)]
+pub struct Args {
+    /// A name, or - for JSON lines {"where","text","exit_code"} on stdin
+    name: String,
+}
+
+/// The exit codes: name, what it means, what to do.
+const EXITS: [(Exit, &str, &str); 8] = [
+    (Exit::Done, "Done: what was asked for is so, or there was nothing to do.", "nothing"),
+    (
+        Exit::Failed,
+        "Failed. Also: a plan that a run would refuse, and what was found by a command that looks for differences.",
+        "read the cause and what to do in the report; the same command may be run again at any time",
+    ),
+    (
+        Exit::Usage,
+        "The command line or the workflow file is wrong, or the job is not the one that may do this. Nothing was changed.",
+        "correct what the message names; runner validate shows everything that is wrong with the file",
+    ),
+    (
+        Exit::RolledBack,
+        "The new revision did not become healthy and was turned back; users are served by the one before.",
+        "repair what the cause names, then deploy again",
+    ),
+    (
+        Exit::StillRunning,
+        "Time was up before there was a verdict. AWS goes on with what was asked of it.",
+        "run the same command again: it attaches to what is under way; or give it a longer --timeout",
+    ),
+    (
+        Exit::Waiting,
+        "It waits for a person: a DNS record to be made, or a paused deployment to be decided.",
+        "do what the report names, then run the same command again",
+    ),
+    (Exit::Superseded, "A newer run took over this deployment.", "look at the newer run; nothing else is to be done"),
+    (
+        Exit::Cancelled,
+        "A person or the machine stopped the command. AWS goes on with what was asked of it.",
+        "run the same command again: it attaches to what is under way",
+    ),
+];
+
+/// A line of stdin.
+#[derive(Debug, Deserialize)]
+struct Evidence {
+    #[serde(default, rename = "where")]
+    at: String,
+    text: String,
+    #[serde(default)]
+    exit_code: Option<i32>,
+}
+
+/// Explains.
+pub fn run(settings: &Settings, args: &Args) -> Done {
+    if args.name == "-" {
+        return evidence(settings);
+    }
+    let page = exit_page(&args.name).or_else(|| stage_page(&args.name)).or_else(|| connect::page(&args.name));
+    let Some(page) = page else {
+        let mut names = connect::pages();
+        names.extend(connect::stages().into_iter().map(|(stage, _)| stage));
+        names.extend(EXITS.iter().map(|(exit, ..)| format!("exit-{}", exit.code())));
+        let hint = match nearest(&args.name, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean {near}?"),
+            None => "name a cause, a stage (runner stage), a key of the file or an exit code (exit-3)".to_owned(),
+        };
+        return Err(usage("explaining", format!("there is no page about `{}`", args.name), hint).into());
+    };
+    match settings.format {
+        Format::Json => sink::json(&json!({ "name": args.name, "page": page })),
+        _ => sink::out(&format!("{}\n", page.trim_end())),
+    }
+    Ok(0)
+}
+
+fn exit_page(name: &str) -> Option<String> {
+    let code: u8 = name.strip_prefix("exit-").unwrap_or(name).parse().ok()?;
+    let (_, meaning, remedy) = EXITS.iter().find(|(exit, ..)| exit.code() == code)?;
+    Some(format!("exit code {code}\n\n{meaning}\n\ndo  {remedy}\n"))
+}
+
+fn stage_page(name: &str) -> Option<String> {
+    let (stage, makes) = connect::stages().into_iter().find(|(stage, _)| stage == name)?;
+    Some(format!("{stage}: {makes}\n\nrun it alone  runner stage {stage}\nwith the rest  runner run\n"))
+}
+
+fn evidence(settings: &Settings) -> Done {
+    let mut code = 0;
+    for (at, line) in std::io::stdin().lock().lines().enumerate() {
+        let number = at + 1;
+        let line = line.map_err(|error| {
+            Stop::from(usage("reading stdin", format!("line {number}: {error}"), "give JSON lines in UTF-8"))
+        })?;
+        if line.trim().is_empty() {
+            continue;
+        }
+        let answer = match serde_json::from_str::<Evidence>(&line) {
+            Ok(evidence) => connect::diagnose(&evidence.at, &evidence.text, evidence.exit_code),
+            Err(error) => {
+                code = Exit::Usage.code();
+                let remedy = "write one object a line: {\"where\":…,\"text\":…,\"exit_code\":…}";
+                let error = format!("line {number}: {error}");
+                json!({ "cause": "unknown", "certainty": "unknown", "do": remedy, "error": error })
+            }
+        };
+        match settings.format {
+            Format::Json => sink::json_line(&answer),
+            _ => {
+                let word = |key: &str| answer.get(key).and_then(Json::as_str).unwrap_or_default().to_owned();
+                let error = answer.get("error").and_then(Json::as_str).map(|e| format!("  {e}\n")).unwrap_or_default();
+                sink::out(&format!("{} ({})\n{error}  do: {}\n", word("cause"), word("certainty"), word("do")));
+            }
+        }
+    }
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_exit_code_has_a_page() {
+        for code in [0, 1, 2, 3, 4, 5, 6, 130] {
+            let page = exit_page(&format!("exit-{code}")).unwrap_or_default();
+            assert!(page.starts_with(&format!("exit code {code}\n")) && page.contains("\ndo  "), "{page}");
+            assert_eq!(exit_page(&code.to_string()), Some(page));
+        }
+        assert_eq!(exit_page("exit-7"), None);
+    }
+}

@@ -1,0 +1,71 @@
+//! `sandbox`: the local AWS that `--sandbox` starts.
+
+use clap::Subcommand;
+use serde_json::{Value as Json, json};
+
+use super::{args::Format, connect, settings::Settings, signals::or_cancelled, sink, stop::Done};
+
+/// Arguments of `sandbox`.
+#[derive(Debug, clap::Args)]
+#[command(
+    arg_required_else_help = true,
+    after_help = "Examples:\n  runner run --sandbox\n  runner sandbox status\n  runner sandbox stop"
+)]
+pub struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Show whether it runs, and where
+    Status,
+    /// Stop it with its containers; it forgets everything
+    Stop,
+    /// Make it forget everything; it goes on running
+    Reset,
+}
+
+/// Looks after the sandbox.
+pub async fn run(settings: &Settings, args: &Args) -> Done {
+    let (said, json) = match args.action {
+        Action::Status => match or_cancelled("asking the sandbox", None, connect::sandbox_status()).await? {
+            Some(running) => {
+                let word = |key: &str| match running.get(key) {
+                    Some(Json::String(text)) => text.clone(),
+                    Some(other) => other.to_string(),
+                    None => String::new(),
+                };
+                let text = format!(
+                    "the sandbox runs at {} since {}\n  pid {}, version {}, Docker engine: {}\n  log {}\n",
+                    word("endpoint"),
+                    word("started"),
+                    word("pid"),
+                    word("version"),
+                    if running.get("engine") == Some(&Json::Bool(true)) {
+                        "yes"
+                    } else {
+                        "no, tasks are not really run"
+                    },
+                    word("log")
+                );
+                (text, json!({ "running": true, "sandbox": running }))
+            }
+            None => ("no sandbox runs\n  start it: runner run --sandbox\n".to_owned(), json!({ "running": false })),
+        },
+        Action::Stop => {
+            let stopped = or_cancelled("stopping the sandbox", None, connect::sandbox_stop()).await?;
+            let text = if stopped { "the sandbox was stopped\n" } else { "no sandbox ran\n" };
+            (text.to_owned(), json!({ "stopped": stopped }))
+        }
+        Action::Reset => {
+            or_cancelled("resetting the sandbox", None, connect::sandbox_reset()).await?;
+            ("the sandbox forgot everything\n".to_owned(), json!({ "reset": true }))
+        }
+    };
+    match settings.format {
+        Format::Json => sink::json(&json),
+        _ => sink::out(&said),
+    }
+    Ok(0)
+}

@@ -1,0 +1,135 @@
+//! What was asked for, resolved once: flag over variable over file over default.
+
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
+
+use runner_core::{plan::Fault, report::Style};
+
+use super::args::{Color, Format, Global, Progress};
+use super::usage;
+
+/// The workflow file.
+pub const FILE: &str = "INFRA_FILE";
+/// The environment.
+pub const ENVIRONMENT: &str = "INFRA_ENVIRONMENT";
+/// `text`, `json` or `markdown`.
+pub const FORMAT: &str = "INFRA_FORMAT";
+/// Log lines to stderr: `info`, or targets as `runner=debug`.
+pub const LOG: &str = "INFRA_LOG";
+/// Anything but the empty text: no colour. <https://no-color.org>
+pub const NO_COLOR: &str = "NO_COLOR";
+/// `1` where a GitHub job is run again with debug logging: details are shown.
+pub const DEBUG: &str = "RUNNER_DEBUG";
+/// The event that started the GitHub job.
+pub const EVENT: &str = "GITHUB_EVENT_NAME";
+/// `true` in a GitHub job.
+pub const ACTIONS: &str = "GITHUB_ACTIONS";
+/// The commit the GitHub job is about.
+pub const SHA: &str = "GITHUB_SHA";
+
+/// What was asked for.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The file that was named.
+    pub file: Option<PathBuf>,
+    /// The environment that was named.
+    pub environment: Option<String>,
+    /// How the answer is written.
+    pub format: Format,
+    /// How text on stdout is made.
+    pub out: Style,
+    /// How text on stderr is made.
+    pub err: Style,
+    /// How progress is shown; never `Auto`.
+    pub progress: Progress,
+    /// How long to watch.
+    pub timeout: Duration,
+    /// `--sandbox`.
+    pub sandbox: bool,
+    /// `--build`.
+    pub build: bool,
+    /// `--allow-event`.
+    pub allow_event: Vec<String>,
+    /// Details are shown.
+    pub verbose: bool,
+    /// No hints and no progress.
+    pub quiet: bool,
+    /// The event that started the GitHub job.
+    pub event: Option<String>,
+    /// In a GitHub job.
+    pub actions: bool,
+}
+
+impl Settings {
+    /// Flags and variables taken together; clap has put variables where there was no flag.
+    pub fn resolve(global: &Global) -> Self {
+        let verbose = global.verbose || (!global.quiet && variable(DEBUG).is_some_and(|value| value == "1"));
+        let unicode = unicode();
+        let style = |color| Style { color, unicode, details: verbose };
+        let progress = match global.progress {
+            _ if global.quiet => Progress::Off,
+            Progress::Auto if std::io::stderr().is_terminal() && !verbose && !dumb() => Progress::Tree,
+            Progress::Auto => Progress::Lines,
+            named => named,
+        };
+        Self {
+            file: global.file.clone(),
+            environment: global.environment.clone().filter(|name| !name.is_empty()),
+            format: global.format,
+            out: style(color(global.color, &std::io::stdout())),
+            err: style(color(global.color, &std::io::stderr())),
+            progress,
+            timeout: global.timeout,
+            sandbox: global.sandbox,
+            build: global.build,
+            allow_event: global.allow_event.clone(),
+            verbose,
+            quiet: global.quiet,
+            event: variable(EVENT),
+            actions: variable(ACTIONS).is_some_and(|value| value == "true"),
+        }
+    }
+
+    /// Refuses a changing command on an event that people without rights can cause: their code and words would
+    /// meet this job's credentials.
+    /// <https://docs.github.com/en/actions/reference/security/secure-use>
+    pub fn refuse_event(&self, command: &str) -> Result<(), Fault> {
+        let Some(event) = &self.event else { return Ok(()) };
+        let risky = event.starts_with("pull_request") || event == "issue_comment" || event == "workflow_run";
+        if !risky || self.allow_event.contains(event) {
+            return Ok(());
+        }
+        Err(usage(
+            &format!("starting `{command}`"),
+            format!("the event `{event}` can be caused by people without write access"),
+            format!("run it on push or workflow_dispatch, or say --allow-event {event}"),
+        ))
+    }
+}
+
+/// A variable that is set and not empty.
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether there is colour on this stream.
+pub fn color(choice: Color, stream: &impl IsTerminal) -> bool {
+    match choice {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => stream.is_terminal() && variable(NO_COLOR).is_none() && !dumb(),
+    }
+}
+
+fn dumb() -> bool {
+    variable("TERM").is_some_and(|term| term == "dumb")
+}
+
+/// Whether characters beyond ASCII are shown: yes, unless the locale says otherwise.
+fn unicode() -> bool {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().find_map(variable);
+    let utf8 = |locale: String| {
+        let locale = locale.to_ascii_lowercase();
+        locale.contains("utf-8") || locale.contains("utf8")
+    };
+    locale.is_none_or(utf8)
+}
