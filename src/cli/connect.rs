@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 
 use super::{args::Progress, load::Found, paths::Workspace, sink, stop::Stop};
 use crate::{
-    run::{Endpoint, Options},
+    run::Endpoint,
     sandbox::{self, Sandbox},
 };
 
@@ -126,11 +126,6 @@ pub fn diagnose(at: &str, text: &str, exit_code: Option<i32>) -> Json {
     serde_json::to_value(causes::diagnose(&evidence)).unwrap_or_default()
 }
 
-/// What is there now.
-pub async fn world(_environment: &Environment, _options: &Options) -> Result<World, Fault> {
-    Err(Fault::new("reading what is there", "the driver is not connected"))
-}
-
 /// The local AWS, started where it does not run.
 pub async fn sandbox_endpoint(build: bool, progress: Progress) -> Result<Endpoint, Fault> {
     let say = |line: &str| {
@@ -138,8 +133,8 @@ pub async fn sandbox_endpoint(build: bool, progress: Progress) -> Result<Endpoin
             sink::err_line(line);
         }
     };
-    let Sandbox { endpoint: url, engine, .. } = sandbox::ensure(&say).await?;
-    Ok(Endpoint::Sandbox { url, engine, build })
+    let Sandbox { endpoint: url, account, engine, .. } = sandbox::ensure(&say).await?;
+    Ok(Endpoint::Sandbox { url, account, engine, build })
 }
 
 /// The local AWS as JSON, where it runs.

@@ -6,12 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use runner_core::{
-    plan::Fault,
-    report::Header,
-    text::nearest,
-    workflow::{Environment, ImageSource, SecretSource},
-};
+use runner_core::{plan::Fault, report::Header, text::nearest, workflow::Environment};
 
 use super::{
     commit, connect,
@@ -21,7 +16,7 @@ use super::{
     stop::Stop,
     usage,
 };
-use crate::run::{Endpoint, Options};
+use crate::run::{Endpoint, Options, Variables};
 
 /// Where the file is looked for, in this folder and those above, up to the repository's root.
 const DEFAULT: &str = ".github/finance-infra.yml";
@@ -93,7 +88,7 @@ pub fn load(settings: &Settings, words: &[&str]) -> Result<Loaded, Stop> {
     let found = find(settings)?;
     let name = choose(settings, &connect::names(&found, settings.err)?)?;
     let (environment, warnings) = connect::environment(&found, &name, settings.err)?;
-    sink::learn_variables(secret_variables(&environment).iter().map(String::as_str));
+    sink::learn(Variables::of_job(&environment, false).secrets());
     let mut header = Header::of(&environment, Timestamp::now());
     header.commit = found.commit.clone();
     header.words = words.iter().map(|word| (*word).to_owned()).collect();
@@ -118,23 +113,6 @@ fn choose(settings: &Settings, names: &[String]) -> Result<String, Fault> {
             format!("say -e {}", names.join(" or -e ")),
         )),
     }
-}
-
-/// Variables of the job that the environment declares as secret.
-fn secret_variables(environment: &Environment) -> BTreeSet<String> {
-    let mut names = BTreeSet::new();
-    for service in environment.services.values() {
-        let sidecars = service.sidecars.values().flat_map(|sidecar| &sidecar.secrets);
-        for (name, source) in service.secrets.iter().chain(sidecars) {
-            if *source == SecretSource::Ssm {
-                names.insert(name.clone());
-            }
-        }
-        if let ImageSource::Build(build) = &service.image {
-            names.extend(build.secrets.iter().cloned());
-        }
-    }
-    names
 }
 
 /// Where the job's log is.
@@ -163,7 +141,10 @@ impl Loaded {
         } else {
             Endpoint::Aws
         };
+        let variables = Variables::of_job(&self.environment, settings.sandbox);
+        sink::learn(variables.secrets());
         Ok(Options {
+            variables,
             endpoint,
             root: self.root.clone(),
             services: services.iter().cloned().collect(),

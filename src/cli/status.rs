@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::report::StatusReport;
 
 use super::{
-    connect, load,
+    load,
     settings::Settings,
     signals::or_cancelled,
     stop::{Done, answer},
@@ -28,7 +28,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     let loaded = load::load(settings, &words)?;
     let work = async {
         let options = loaded.options(settings, &args.services).await?;
-        connect::world(&loaded.environment, &options).await
+        crate::run::world(&loaded.environment, &options).await
     };
     let world = or_cancelled("reading what is there", Some(&loaded.header), work).await?;
     let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);

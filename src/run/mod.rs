@@ -12,7 +12,7 @@ mod variables;
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use runner_core::{
-    plan::{Fault, Plan},
+    plan::{Fault, Plan, World},
     report::{Event, Fact},
     stages::{Step, draw, pipeline},
     workflow::Environment,
@@ -94,6 +94,15 @@ pub async fn plan(env: &Environment, options: &Options) -> Result<Plan, Fault> {
     Ok(draw(env, &chosen, &world))
 }
 
+/// What is there now: everything a plan would ask, without the plan.
+pub async fn world(env: &Environment, options: &Options) -> Result<World, Fault> {
+    let edge = Edge::new(env, options).await;
+    let steps = pipeline(env);
+    let mut world = edge.world(false).await?;
+    look::look(&edge, &choose(&steps, options), &mut world).await?;
+    Ok(world)
+}
+
 /// Plans, then executes; every fact goes to `events`. Ends early when `cancel` is cancelled: it stops watching, not AWS.
 pub async fn run(
     env: &Environment,
@@ -135,6 +144,8 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
     let refused = plan.refusals().next().is_some();
     let expected = options.expect.clone().filter(|expected| *expected != plan.id());
     let id = plan.id();
+    let nodes = plan.nodes.iter().map(|planned| planned.node.id.clone()).collect();
+    journal.say(None, Fact::Planned { id: id.clone(), nodes });
     for (node, refusal) in plan.refusals() {
         journal.say(Some(node), Fact::Refused(refusal.clone()));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use runner_core::{
     plan::Variable,
-    text::{Redactor, Secret},
+    text::Secret,
     workflow::{Environment, ImageSource, SecretSource},
 };
 
@@ -51,9 +51,9 @@ impl Variables {
         }
     }
 
-    /// A redactor of all of them.
-    pub fn redactor(&self) -> Redactor {
-        Redactor::new(self.given.values().chain(self.made_up.values()))
+    /// All of them, for the redactor.
+    pub fn secrets(&self) -> impl Iterator<Item = Secret> {
+        self.given.values().chain(self.made_up.values()).cloned()
     }
 }
 

@@ -1,5 +1,6 @@
 //! What the integration tests share.
 
+pub mod app;
 mod emulator;
 mod scripted;
 

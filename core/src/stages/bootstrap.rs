@@ -46,7 +46,8 @@ impl StackStage {
 /// A kind of one stack is named by its stage alone, unless that stack is one service's or one of the file's own.
 fn id(kind: &StackKind, alone: bool, stack: &StackDesired) -> NodeId {
     let named_by_stage = alone && stack.service.is_none() && kind.stage.strip_prefix("bootstrap-") == Some(&*stack.key);
-    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, stack.key.as_str()) }
+    let scope = stack.service.as_ref().unwrap_or(&stack.key);
+    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, scope) }
 }
 
 impl Stage for StackStage {
