@@ -67,15 +67,27 @@ impl Probe {
         }
     }
 
+    /// Host and Authorization for a local AWS: the port in Host picks the listener, the credential's account is the
+    /// load balancer's.
+    pub fn local_headers(&self) -> (String, String) {
+        let port = if self.tls { 443 } else { 80 };
+        let account = match &self.via {
+            ProbeVia::Local { account, .. } => account.as_str(),
+            ProbeVia::LoadBalancer { .. } => "",
+        };
+        (
+            format!("{}:{port}", self.host.as_deref().unwrap_or("localhost")),
+            format!("AWS4-HMAC-SHA256 Credential={account}/local"),
+        )
+    }
+
     async fn send(&self) -> Result<u16, String> {
         let (request, addresses) = match &self.via {
-            ProbeVia::Local { url, name, account } => {
-                // The port in Host picks the listener, the credential's account the load balancer's.
-                let port = if self.tls { 443 } else { 80 };
-                let host = format!("{}:{port}", self.host.as_deref().unwrap_or("localhost"));
+            ProbeVia::Local { url, name, .. } => {
+                let (host, authorization) = self.local_headers();
                 let request = Request::get(format!("{url}/_alb/{name}{}", self.path))
                     .header(header::HOST, host)
-                    .header(header::AUTHORIZATION, format!("AWS4-HMAC-SHA256 Credential={account}/local"));
+                    .header(header::AUTHORIZATION, authorization);
                 (request, None)
             }
             ProbeVia::LoadBalancer { dns_name } => {

@@ -310,7 +310,8 @@ pub(super) fn url(env: &Environment, service: &Service, world: &World) -> Option
     }
 }
 
-fn probe(edge: &Edge<'_>, service: &Service, world: &World) -> Option<Probe> {
+/// The request that shows whether a service answers; none where nothing serves it.
+pub(super) fn probe(edge: &Edge<'_>, service: &Service, world: &World) -> Option<Probe> {
     let env = edge.env;
     if !world.abilities.runs_tasks || !service.is_routed() {
         return None;

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::edge::Edge;
-use crate::deploy::Emit;
+use crate::deploy::{Emit, ProbeVia};
 
 /// What a child may know of our environment. Loader, shell and interpreter hooks are not on the list, nor is any
 /// credential.
@@ -97,6 +97,15 @@ fn values(edge: &Edge<'_>, world: &World) -> Vec<(String, String)> {
     for service in env.routed() {
         if let Some(url) = super::act::url(env, service, world) {
             values.push((format!("INFRA_URL_{}", upper(&service.name)), url));
+        }
+        // Where no DNS record leads to the load balancer, as with a local AWS, the way to it is given beside the URL.
+        if let Some(probe) = super::act::probe(edge, service, world)
+            && let ProbeVia::Local { url, name, .. } = &probe.via
+        {
+            let (host, authorization) = probe.local_headers();
+            values.push((format!("INFRA_VIA_{}", upper(&service.name)), format!("{url}/_alb/{name}")));
+            values.push((format!("INFRA_HOST_{}", upper(&service.name)), host));
+            values.push(("INFRA_AUTHORIZATION".to_owned(), authorization));
         }
     }
     let prefix = format!("{}-", env.prefix());

@@ -4,6 +4,7 @@
 //! resource ([`Holds`]), and guard, deletion policies and documentation read it there. A new stack is one new file and
 //! one line in [`STACKS`]; [`network`] is the one to copy.
 
+mod alarms;
 pub mod certificate;
 pub mod cluster;
 mod create_only;
@@ -23,6 +24,7 @@ pub mod services;
 mod template;
 mod without;
 
+pub use alarms::physical_names as alarm_names;
 pub use create_only::{CreateOnly, create_only, holds};
 #[cfg(test)]
 mod golden;
@@ -40,7 +42,7 @@ pub(crate) use references::{is_intrinsic, next_placeholder};
 use serde_json::Value as Json;
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 
-use crate::workflow::{Environment, Text};
+use crate::workflow::{Environment, Service, Text};
 
 /// A stack the runner knows how to make.
 pub struct StackKind {
@@ -50,6 +52,8 @@ pub struct StackKind {
     pub makes: &'static str,
     /// The stacks of this kind that an environment has.
     pub stacks: fn(&Environment) -> Vec<StackDesired>,
+    /// The stack of one service, where each service has one: so that nobody renders them all to find it.
+    pub of_service: Option<fn(&Environment, &Service) -> StackDesired>,
 }
 
 /// A stack as it shall be.
@@ -83,22 +87,44 @@ pub enum Body {
 
 /// Every kind of stack, in the order in which people read them.
 pub const STACKS: &[StackKind] = &[
-    StackKind { stage: "bootstrap-registry", makes: "ECR repositories", stacks: registry::stacks },
-    StackKind { stage: "bootstrap-network", makes: "VPC, subnets, egress, security groups", stacks: network::stacks },
-    StackKind { stage: "bootstrap-certificate", makes: "ACM certificate", stacks: certificate::stacks },
+    StackKind { stage: "bootstrap-registry", makes: "ECR repositories", stacks: registry::stacks, of_service: None },
+    StackKind {
+        stage: "bootstrap-network",
+        makes: "VPC, subnets, egress, security groups",
+        stacks: network::stacks,
+        of_service: None,
+    },
+    StackKind {
+        stage: "bootstrap-certificate",
+        makes: "ACM certificate",
+        stacks: certificate::stacks,
+        of_service: None,
+    },
     StackKind {
         stage: "bootstrap-cluster",
         makes: "ECS cluster, private DNS namespace, alarm topic",
         stacks: cluster::stacks,
+        of_service: None,
     },
-    StackKind { stage: "bootstrap-database", makes: "RDS instance and its secrets", stacks: database::stacks },
-    StackKind { stage: "bootstrap-edge", makes: "load balancer, listeners, WAF", stacks: edge::stacks },
+    StackKind {
+        stage: "bootstrap-database",
+        makes: "RDS instance and its secrets",
+        stacks: database::stacks,
+        of_service: None,
+    },
+    StackKind {
+        stage: "bootstrap-edge",
+        makes: "load balancer, listeners, WAF",
+        stacks: edge::stacks,
+        of_service: None,
+    },
     StackKind {
         stage: "bootstrap-services",
         makes: "security group, target groups, logs, roles and discovery of each service",
         stacks: services::stacks,
+        of_service: Some(services::stack),
     },
-    StackKind { stage: "extra-stacks", makes: "templates of the file's own", stacks: extra::stacks },
+    StackKind { stage: "extra-stacks", makes: "templates of the file's own", stacks: extra::stacks, of_service: None },
 ];
 
 /// Every stack of an environment, in the order of [`STACKS`].

@@ -27,11 +27,17 @@ pub fn repository_arn(service: &str) -> Export {
 
 /// The registry's stack, where a service pushes an image.
 pub fn stacks(env: &Environment) -> Vec<StackDesired> {
-    let services: BTreeSet<&str> = env.pushed().map(|service| service.name.as_str()).collect();
+    let mut services: BTreeSet<&str> = env.pushed().map(|service| service.name.as_str()).collect();
     if services.is_empty() {
         return Vec::new();
     }
-    let live = BTreeMap::from([(env.name.as_str(), env.protected)]);
+    // The same template whichever environment makes it. Those of another account have a stack of their own there; a
+    // rule or repository for them costs nothing here.
+    let mut live = BTreeMap::from([(env.name.as_str(), env.protected)]);
+    for (name, sibling) in &env.siblings {
+        live.insert(name, sibling.protected);
+        services.extend(sibling.pushed.iter().map(String::as_str));
+    }
     let mut template = Template::new(format!("{}: image repositories", env.app));
     for service in services {
         let id = format!("{}Repository", pascal(service));
@@ -156,6 +162,22 @@ mod tests {
                 (&json!("any"), &json!(30))
             );
         }
+    }
+
+    #[test]
+    fn every_environment_of_the_file_makes_the_same_repositories() {
+        let (mut staging, mut production) = (environment("staging"), environment("production"));
+        let sibling = |env: &Environment, more: &str| crate::workflow::Sibling {
+            protected: env.protected,
+            pushed: env.pushed().map(|service| service.name.clone()).chain([more.to_owned()]).collect(),
+        };
+        let admin = production.services["web"].clone();
+        production.services.insert("admin".into(), crate::workflow::Service { name: "admin".into(), ..admin });
+        staging.siblings = BTreeMap::from([("production".to_owned(), sibling(&production, "admin"))]);
+        production.siblings = BTreeMap::from([("staging".to_owned(), sibling(&staging, "api"))]);
+        let [one, other] = [&staging, &production].map(|env| only(stacks(env)));
+        assert_eq!(one.to_json(), other.to_json());
+        assert!(one.resources.contains_key("AdminRepository"));
     }
 
     #[test]

@@ -6,7 +6,8 @@ use serde_json::{Value as Json, json};
 use super::export::joined;
 use super::groups::{Rule, group};
 use super::{
-    Export, Holds, Keep, Resource, StackDesired, Template, attribute, cluster, network, reference, service_roles,
+    Export, Holds, Keep, Resource, StackDesired, Template, alarms, attribute, cluster, network, reference,
+    service_roles,
 };
 use crate::workflow::{Database, Environment, SecretSource, Service, Strategy};
 
@@ -72,13 +73,15 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
     env.services.values().map(|service| stack(env, service)).collect()
 }
 
-fn stack(env: &Environment, service: &Service) -> StackDesired {
+/// A service's stack.
+pub fn stack(env: &Environment, service: &Service) -> StackDesired {
     let mut stack = Stack { template: Template::new(env.family(&service.name)), env, service };
     stack.security_group();
     stack.logs();
     stack.roles();
     stack.discovery();
     stack.target_groups();
+    alarms::add(&mut stack.template, env, service);
     StackDesired::new(key(&service.name), stack.template).of_service(&service.name)
 }
 

@@ -84,8 +84,8 @@ fn r2_a_worker_is_reached_by_nobody() {
     env.services.insert("worker".into(), service("worker", 256, 512, "."));
     let template = of(&env, "worker");
     assert_eq!(ingress(&template), json!([]));
-    let kinds: Vec<&str> = template.resources.values().map(|it| it.kind).collect();
-    assert_eq!(kinds, ["AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::EC2::SecurityGroup", "AWS::IAM::Role"]);
+    let ids: Vec<&str> = template.resources.keys().map(String::as_str).collect();
+    assert_eq!(ids, ["CpuAlarm", "ExecutionRole", "LogGroup", "MemoryAlarm", "SecurityGroup", "TaskRole"]);
 }
 
 #[test]

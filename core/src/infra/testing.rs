@@ -41,6 +41,7 @@ pub fn environment(name: &str) -> Environment {
         api.deploy.alarms = vec!["api-5xx".into()];
     }
     Environment {
+        siblings: BTreeMap::new(),
         app: "finance-app".into(),
         name: name.into(),
         region: "us-east-1".into(),

@@ -378,8 +378,8 @@ impl World {
             .unwrap_or_else(|| Value::Pending(format!("${{stacks.{stack}.{output}}}")))
     }
 
-    /// A service that was asked for and is there.
+    /// A service that was asked for and is there. ECS goes on telling of one that was deleted, as INACTIVE, for a while.
     pub fn service(&self, name: &str) -> Option<&Service> {
-        self.services.get(name)?.as_ref()
+        self.services.get(name)?.as_ref().filter(|service| service.status != "INACTIVE")
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Facts, Writer, stack_key};
-use crate::workflow::{Environment, LoadBalancer, Service};
+use crate::workflow::{Environment, Service};
 
 /// A service's autoscaling.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -37,9 +37,9 @@ pub fn autoscaling(env: &Environment, service: &Service, facts: &impl Facts) -> 
         let Some(target) = target else { continue };
         let mut specification = json!({ "PredefinedMetricType": metric });
         if name == "requests" {
-            let balancer = match &env.load_balancer {
-                LoadBalancer::Existing { listener, .. } => balancer_of(listener).to_owned(),
-                LoadBalancer::Managed { .. } => writer.output("edge", "LoadBalancerFullName"),
+            let balancer = match env.load_balancer.existing_full_name() {
+                Some(name) => name.to_owned(),
+                None => writer.output("edge", "LoadBalancerFullName"),
             };
             let group = writer.output(&stack_key(&service.name), "TargetGroupFullName");
             specification["ResourceLabel"] = format!("{balancer}/{group}").into();
@@ -56,20 +56,4 @@ pub fn autoscaling(env: &Environment, service: &Service, facts: &impl Facts) -> 
         );
     }
     Autoscaling { resource, bounds: Some((scaling.min, scaling.max)), policies }
-}
-
-/// `…:listener/app/NAME/ID/LISTENER` → `app/NAME/ID`, the load balancer's full name.
-fn balancer_of(listener: &str) -> &str {
-    let tail = listener.split_once(":listener/").map_or(listener, |(_, tail)| tail);
-    tail.rsplit_once('/').map_or(tail, |(balancer, _)| balancer)
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_listener_names_its_load_balancer() {
-        let arn =
-            "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/main/50dc6c495c0c9188/f2f7dc8efc522ab2";
-        assert_eq!(super::balancer_of(arn), "app/main/50dc6c495c0c9188");
-    }
 }

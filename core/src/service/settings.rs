@@ -4,6 +4,7 @@
 use serde_json::{Map, Value as Json, json};
 
 use super::{Facts, Rendered, Writer, stack_key};
+use crate::infra::alarm_names;
 use crate::workflow::{Capacity, Environment, Service, Strategy};
 
 /// CreateService's input, without tags and token.
@@ -36,7 +37,7 @@ pub fn settings(env: &Environment, service: &Service, facts: &impl Facts) -> Ren
         // Tasks carry the tags of their revision: those of the service change after each deployment.
         "propagateTags": "TASK_DEFINITION",
         "availabilityZoneRebalancing": "ENABLED",
-        "deploymentConfiguration": deployment_configuration(service),
+        "deploymentConfiguration": deployment_configuration(env, service),
     });
     if service.is_routed() {
         out["loadBalancers"] = json!([load_balancer(service, &stack, &mut writer)]);
@@ -90,7 +91,7 @@ fn load_balancer<F: Facts>(service: &Service, stack: &str, writer: &mut Writer<'
     out
 }
 
-fn deployment_configuration(service: &Service) -> Json {
+fn deployment_configuration(env: &Environment, service: &Service) -> Json {
     let deploy = &service.deploy;
     let mut out = json!({
         "strategy": match deploy.strategy {
@@ -115,7 +116,8 @@ fn deployment_configuration(service: &Service) -> Json {
         Strategy::Rolling | Strategy::BlueGreen => {}
     }
     if !deploy.alarms.is_empty() {
-        out["alarms"] = json!({ "alarmNames": deploy.alarms, "enable": true, "rollback": true });
+        let names: Vec<String> = deploy.alarms.iter().flat_map(|entry| alarm_names(env, entry)).collect();
+        out["alarms"] = json!({ "alarmNames": names, "enable": true, "rollback": true });
     }
     let hooks: Vec<Json> = deploy
         .hooks

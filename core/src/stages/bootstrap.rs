@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::{
-    Stage,
+    Stage, stack_node,
     wanted::{Wanted, shown},
 };
 use crate::{
     infra::{STACKS, StackDesired, StackKind, leave_out},
-    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
+    plan::{Action, Ask, Node, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
     workflow::Environment,
 };
 
@@ -22,32 +22,25 @@ const INLINE_LIMIT: usize = 51_200;
 /// The stage of one kind of stack.
 pub struct StackStage {
     kind: &'static StackKind,
-    all: &'static [StackKind],
 }
 
 impl StackStage {
-    /// The stage of a kind; `all` are the kinds whose stacks it may need.
-    pub const fn new(kind: &'static StackKind, all: &'static [StackKind]) -> Self {
-        Self { kind, all }
+    /// The stage of a kind.
+    pub const fn new(kind: &'static StackKind) -> Self {
+        Self { kind }
     }
 
     /// One stage for each kind of stack there is.
     pub fn all() -> impl Iterator<Item = Self> {
-        STACKS.iter().map(|kind| Self::new(kind, STACKS))
+        STACKS.iter().map(Self::new)
     }
 
     fn desired(&self, env: &Environment, node: &Node) -> Option<StackDesired> {
-        let stacks = (self.kind.stacks)(env);
-        let alone = stacks.len() == 1;
-        stacks.into_iter().find(|stack| id(self.kind, alone, stack) == node.id)
+        if let (Some(of_service), Some(service)) = (self.kind.of_service, &node.service) {
+            return env.services.get(service).map(|service| of_service(env, service));
+        }
+        (self.kind.stacks)(env).into_iter().find(|stack| stack_node(env, &stack.key) == node.id)
     }
-}
-
-/// A kind of one stack is named by its stage alone, unless that stack is one service's or one of the file's own.
-fn id(kind: &StackKind, alone: bool, stack: &StackDesired) -> NodeId {
-    let named_by_stage = alone && stack.service.is_none() && kind.stage.strip_prefix("bootstrap-") == Some(&*stack.key);
-    let scope = stack.service.as_ref().unwrap_or(&stack.key);
-    if named_by_stage { NodeId::of(kind.stage) } else { NodeId::scoped(kind.stage, scope) }
 }
 
 impl Stage for StackStage {
@@ -60,19 +53,11 @@ impl Stage for StackStage {
     }
 
     fn nodes(&self, env: &Environment) -> Vec<Node> {
-        let mut by_key = BTreeMap::new();
-        for kind in self.all {
-            let stacks = (kind.stacks)(env);
-            let alone = stacks.len() == 1;
-            by_key.extend(stacks.into_iter().map(|stack| (stack.key.clone(), id(kind, alone, &stack))));
-        }
-        let stacks = (self.kind.stacks)(env);
-        let alone = stacks.len() == 1;
-        stacks
+        (self.kind.stacks)(env)
             .into_iter()
             .map(|stack| Node {
-                id: id(self.kind, alone, &stack),
-                needs: stack.needs().iter().filter_map(|key| by_key.get(key).cloned()).collect(),
+                id: stack_node(env, &stack.key),
+                needs: stack.needs().iter().map(|key| stack_node(env, key)).collect(),
                 service: stack.service,
             })
             .collect()

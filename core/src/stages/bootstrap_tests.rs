@@ -3,6 +3,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::json;
 
 use super::*;
+use crate::plan::NodeId;
 use crate::{
     infra::{Holds, Resource, Template, attribute, reference},
     plan::StackStatus,
@@ -11,9 +12,9 @@ use crate::{
 };
 
 static KINDS: &[StackKind] = &[
-    StackKind { stage: "bootstrap-network", makes: "a network", stacks: network },
-    StackKind { stage: "bootstrap-database", makes: "a database", stacks: database },
-    StackKind { stage: "bootstrap-services", makes: "two services", stacks: services },
+    StackKind { stage: "bootstrap-network", makes: "a network", stacks: network, of_service: None },
+    StackKind { stage: "bootstrap-database", makes: "a database", stacks: database, of_service: None },
+    StackKind { stage: "bootstrap-services", makes: "two services", stacks: services, of_service: None },
 ];
 
 fn stack(key: &str, service: Option<&str>, template: Template) -> StackDesired {
@@ -60,6 +61,7 @@ fn services(_: &Environment) -> Vec<StackDesired> {
 
 fn environment(protected: bool) -> Environment {
     Environment {
+        siblings: BTreeMap::new(),
         app: "app".into(),
         name: "test".into(),
         region: "us-east-1".into(),
@@ -91,7 +93,7 @@ fn environment(protected: bool) -> Environment {
 }
 
 fn stage(at: usize) -> StackStage {
-    StackStage::new(&KINDS[at], KINDS)
+    StackStage::new(&KINDS[at])
 }
 
 fn node(env: &Environment, at: usize) -> Node {
@@ -145,7 +147,7 @@ fn a_kind_of_one_stack_is_one_node_and_needs_are_nodes() {
     assert_eq!(node(&env, 0), Node { id: NodeId::of("bootstrap-network"), service: None, needs: Vec::new() });
     assert_eq!(node(&env, 1).needs, [NodeId::of("bootstrap-network")]);
     let services = stage(2).nodes(&env);
-    assert_eq!(services[1].id, NodeId::scoped("bootstrap-services", "service-web"));
+    assert_eq!(services[1].id, NodeId::scoped("bootstrap-services", "web"));
     assert_eq!(services[1].service.as_deref(), Some("web"));
     assert_eq!(services[1].needs, [NodeId::of("bootstrap-database")]);
 }
@@ -298,14 +300,14 @@ fn a_replacement_is_refused_unless_named_and_the_place_in_the_file_is_known() {
 
 #[test]
 fn a_template_that_is_too_big_is_refused_with_its_size() {
-    static BIG: &[StackKind] = &[StackKind { stage: "bootstrap-big", makes: "", stacks: big }];
+    static BIG: &[StackKind] = &[StackKind { stage: "bootstrap-big", makes: "", stacks: big, of_service: None }];
     fn big(_: &Environment) -> Vec<StackDesired> {
         let mut template = Template::new("x".repeat(INLINE_LIMIT));
         template.add("Topic", Resource::new("AWS::SNS::Topic", json!({})));
         vec![stack("big", None, template)]
     }
     let env = environment(false);
-    let stage = StackStage::new(&BIG[0], BIG);
+    let stage = StackStage::new(&BIG[0]);
     let refusal = stage.decide(&env, &stage.nodes(&env)[0], &World::default()).unwrap_err();
     assert!(refusal.why.contains("bytes, and CloudFormation takes at most 51200"), "{}", refusal.why);
 }

@@ -63,8 +63,8 @@ impl Stage for DeployService {
         match world.service(&service.name) {
             Some(seen) if seen.status == "DRAINING" => Err(draining(env, service)),
             Some(_) if desired.is_deployed(world) => Ok(Vec::new()),
-            Some(seen) if seen.status != "INACTIVE" => Ok(put(env, service, &desired, Some(&seen.json), world)),
-            _ => Ok(put(env, service, &desired, None, world)),
+            Some(seen) => Ok(put(env, service, &desired, Some(&seen.json), world)),
+            None => Ok(put(env, service, &desired, None, world)),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! One file a stage: decisions only. What acts is in the `runner` crate.
 
 mod bootstrap;
+#[cfg(test)]
+mod contract_tests;
 mod deploy_service;
 mod own;
 mod pipeline;

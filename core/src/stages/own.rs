@@ -1,6 +1,6 @@
 //! The user's own stages: a command between the stages of ours.
 
-use super::Stage;
+use super::{Stage, stack_node};
 use crate::{
     plan::{Action, Ask, Node, NodeId, Refusal, RunCommand, World},
     workflow::Environment,
@@ -8,6 +8,11 @@ use crate::{
 
 /// See the module. One stage speaks for all of the file's: each is a node of its own name.
 pub struct OwnStages;
+
+/// A stage of ours or of the file's, or one of `extra-stacks`.
+fn needed(env: &Environment, need: &str) -> NodeId {
+    if env.extra_stacks.contains_key(need) { stack_node(env, need) } else { NodeId::of(need) }
+}
 
 impl Stage for OwnStages {
     fn name(&self) -> &'static str {
@@ -25,7 +30,7 @@ impl Stage for OwnStages {
             .map(|(name, stage)| Node {
                 id: NodeId::of(name),
                 service: None,
-                needs: stage.needs.iter().map(NodeId::of).collect(),
+                needs: stage.needs.iter().map(|need| needed(env, need)).collect(),
             })
             .collect()
     }

@@ -3,7 +3,7 @@
 //! Everything downstream reads this and nothing else of the file. Durations are in seconds, memory in MiB, disk in
 //! GiB, CPU in Fargate's units (1024 = one vCPU).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value as Json;
 
@@ -17,6 +17,8 @@ pub struct Environment {
     pub app: String,
     /// The environment's name.
     pub name: String,
+    /// The other environments of the file, by name.
+    pub siblings: BTreeMap<String, Sibling>,
     /// The AWS region.
     pub region: String,
     /// The account every call must go to; checked before any call where it is given.
@@ -49,6 +51,15 @@ pub struct Environment {
     pub stages: BTreeMap<String, OwnStage>,
     /// Where each key of the file stands.
     pub origins: Origins,
+}
+
+/// What an environment knows of another of its file: they may share an account, and so the repositories in it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sibling {
+    /// Whether it is protected.
+    pub protected: bool,
+    /// Services that push an image of their own in it.
+    pub pushed: BTreeSet<String>,
 }
 
 /// Where each key stands in the file, by its path in this environment (`services.api.cpu`): the span is that of the

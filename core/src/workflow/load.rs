@@ -9,7 +9,7 @@ use super::parse::{self, join, problem};
 use super::problems::{Problem, Problems, Warning};
 use super::section::{EnvironmentName, FileKeys, Read, Reader};
 use super::tree::{Kind, Node};
-use super::{Environment, ImageSource, Origins, check};
+use super::{Environment, ImageSource, Origins, Sibling, check};
 use crate::text::{Span, nearest};
 
 /// The stacks that every environment may have; a service's is `service-NAME`.
@@ -177,8 +177,19 @@ impl Workflow {
         let outcome = self.read(name, Some(*span), over, given, files);
         let mut problems = outcome.problems;
         problems.extend(self.problems.iter().cloned());
+        let mut siblings = BTreeMap::new();
+        for (other, span, over) in self.environments.iter().filter(|(other, ..)| other != name) {
+            // A file that is wrong in one environment is wrong: what environments share is made from all of them.
+            let outcome = self.read(other, Some(*span), over, given, files);
+            problems.extend(outcome.problems);
+            if let Some(sibling) = outcome.environment {
+                let pushed = sibling.pushed().map(|service| service.name.clone()).collect();
+                siblings.insert(other.clone(), Sibling { protected: sibling.protected, pushed });
+            }
+        }
         match outcome.environment {
-            Some(environment) if problems.is_empty() => {
+            Some(mut environment) if problems.is_empty() => {
+                environment.siblings = siblings;
                 Ok((environment, self.problems_of(Vec::new(), outcome.warnings).warnings))
             }
             _ => Err(self.problems_of(problems, outcome.warnings)),

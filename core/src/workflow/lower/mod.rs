@@ -42,6 +42,7 @@ pub(super) fn lower(
         })
         .collect();
     Environment {
+        siblings: BTreeMap::new(),
         app: keys.app.0,
         name: name.to_owned(),
         region: keys.region.0,
