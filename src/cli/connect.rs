@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::{
     infra,
     judge::causes,
-    plan::{Fault, World, timeless_definition},
+    plan::{Fault, World, digest, timeless_definition},
     report::{Checked, Finding, Style},
     stages,
     text::Foreign,
@@ -126,20 +126,31 @@ pub fn diagnose(at: &str, text: &str, exit_code: Option<i32>) -> Json {
     serde_json::to_value(causes::diagnose(&evidence)).unwrap_or_default()
 }
 
-/// The local AWS, started where it does not run.
-pub async fn sandbox_endpoint(build: bool, progress: Progress) -> Result<Endpoint, Fault> {
+/// The local AWS of the environment's account, started where it does not run.
+pub async fn sandbox_endpoint(env: &Environment, build: bool, progress: Progress) -> Result<Endpoint, Fault> {
     let say = |line: &str| {
         if progress != Progress::Off {
             sink::err_line(line);
         }
     };
-    let Sandbox { endpoint: url, account, engine, .. } = sandbox::ensure(&say).await?;
+    let Sandbox { endpoint: url, account, engine, .. } = sandbox::ensure(&account(env), &say).await?;
     Ok(Endpoint::Sandbox { url, account, engine, build })
 }
 
-/// The local AWS as JSON, where it runs.
-pub async fn sandbox_status() -> Result<Option<Json>, Fault> {
-    Ok(sandbox::status().await?.map(|sandbox| {
+/// The environment's account, or twelve digits made of its name where the file gives none: two environments without an
+/// account are kept apart, as those with accounts are.
+fn account(env: &Environment) -> String {
+    let made_up = || {
+        let hex = digest(&env.prefix());
+        let number = u64::from_str_radix(&hex[..12], 16).unwrap_or_default();
+        format!("{:012}", number % 1_000_000_000_000)
+    };
+    env.account.clone().unwrap_or_else(made_up)
+}
+
+/// The local AWSs that run, as JSON.
+pub async fn sandbox_status() -> Result<Vec<Json>, Fault> {
+    let all = sandbox::status().await?.into_iter().map(|sandbox| {
         json!({
             "endpoint": sandbox.endpoint,
             "pid": sandbox.pid,
@@ -149,15 +160,16 @@ pub async fn sandbox_status() -> Result<Option<Json>, Fault> {
             "engine": sandbox.engine,
             "log": sandbox.log,
         })
-    }))
+    });
+    Ok(all.collect())
 }
 
-/// Stops it; false where there was none.
-pub async fn sandbox_stop() -> Result<bool, Fault> {
+/// Stops them; how many ran.
+pub async fn sandbox_stop() -> Result<usize, Fault> {
     sandbox::stop().await
 }
 
-/// Makes it forget everything.
+/// Makes them forget everything.
 pub async fn sandbox_reset() -> Result<(), Fault> {
     sandbox::reset().await
 }

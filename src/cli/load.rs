@@ -137,7 +137,7 @@ impl Loaded {
             }
         }
         let endpoint = if settings.sandbox {
-            connect::sandbox_endpoint(settings.build, settings.progress).await?
+            connect::sandbox_endpoint(&self.environment, settings.build, settings.progress).await?
         } else {
             Endpoint::Aws
         };

@@ -29,33 +29,17 @@ enum Action {
 /// Looks after the sandbox.
 pub async fn run(settings: &Settings, args: &Args) -> Done {
     let (said, json) = match args.action {
-        Action::Status => match or_cancelled("asking the sandbox", None, connect::sandbox_status()).await? {
-            Some(running) => {
-                let word = |key: &str| match running.get(key) {
-                    Some(Json::String(text)) => text.clone(),
-                    Some(other) => other.to_string(),
-                    None => String::new(),
-                };
-                let text = format!(
-                    "the sandbox runs at {} since {}\n  pid {}, version {}, Docker engine: {}\n  log {}\n",
-                    word("endpoint"),
-                    word("started"),
-                    word("pid"),
-                    word("version"),
-                    if running.get("engine") == Some(&Json::Bool(true)) {
-                        "yes"
-                    } else {
-                        "no, tasks are not really run"
-                    },
-                    word("log")
-                );
-                (text, json!({ "running": true, "sandbox": running }))
-            }
-            None => ("no sandbox runs\n  start it: runner run --sandbox\n".to_owned(), json!({ "running": false })),
-        },
+        Action::Status => {
+            let running = or_cancelled("asking the sandbox", None, connect::sandbox_status()).await?;
+            let text = match running.as_slice() {
+                [] => "no sandbox runs\n  start it: runner run --sandbox\n".to_owned(),
+                all => all.iter().map(shown).collect(),
+            };
+            (text, json!({ "running": !running.is_empty(), "sandboxes": running }))
+        }
         Action::Stop => {
             let stopped = or_cancelled("stopping the sandbox", None, connect::sandbox_stop()).await?;
-            let text = if stopped { "the sandbox was stopped\n" } else { "no sandbox ran\n" };
+            let text = if stopped > 0 { "the sandbox was stopped\n" } else { "no sandbox ran\n" };
             (text.to_owned(), json!({ "stopped": stopped }))
         }
         Action::Reset => {
@@ -68,4 +52,22 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         _ => sink::out(&said),
     }
     Ok(0)
+}
+
+fn shown(sandbox: &Json) -> String {
+    let word = |key: &str| match sandbox.get(key) {
+        Some(Json::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    };
+    let engine = if sandbox["engine"] == true { "yes" } else { "no, tasks are not really run" };
+    format!(
+        "the sandbox of account {} runs at {} since {}\n  pid {}, version {}, Docker engine: {engine}\n  log {}\n",
+        word("account"),
+        word("endpoint"),
+        word("started"),
+        word("pid"),
+        word("version"),
+        word("log"),
+    )
 }

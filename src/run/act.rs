@@ -2,7 +2,9 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
+    time::Instant,
 };
 
 use runner_core::{
@@ -30,15 +32,21 @@ use crate::{
 /// What is done to the world when an action has ended.
 pub(super) type Learn = Box<dyn FnOnce(&mut World) + Send>;
 
-/// What ran in this run and is not undone by a rollback, by service.
-pub(super) type Ran = Mutex<Vec<(String, String)>>;
+/// What this run did to services, beside what the world shows of it.
+#[derive(Default)]
+pub(super) struct Done {
+    /// What ran and is not undone by a rollback, by service.
+    ran: Mutex<Vec<(String, String)>>,
+    /// When a service was updated.
+    updated: Mutex<BTreeMap<String, Instant>>,
+}
 
 /// Does it. The world is as it was when the node was decided; what was learnt goes into it afterwards.
 pub(super) async fn act(
     edge: &Edge<'_>,
     action: &Action,
     world: &World,
-    ran: &Ran,
+    done: &Done,
     emit: Emit<'_>,
 ) -> Result<Learn, Stop> {
     let env = edge.env;
@@ -79,7 +87,7 @@ pub(super) async fn act(
                 .await
                 .map_err(|failure| Stop::Failed(Box::new(failure)))?;
             let words = format!("{} ran (exit 0)", run.command.join(" "));
-            ran.lock().unwrap_or_else(PoisonError::into_inner).push((run.service.clone(), words));
+            done.ran.lock().unwrap_or_else(PoisonError::into_inner).push((run.service.clone(), words));
             let (family, purpose) = (env.family(&run.service), run.purpose.clone());
             Ok(Box::new(move |world| {
                 if let Some(Some(revision)) = world.task_definitions.get_mut(&family) {
@@ -96,7 +104,12 @@ pub(super) async fn act(
                 world.rules.insert(service, Value::Known(arn));
             }))
         }
-        Action::PutService(put) => self::put_service(edge, put, world, emit).await,
+        Action::PutService(put) => {
+            let learn = self::put_service(edge, put, world, emit).await?;
+            let mut updated = done.updated.lock().unwrap_or_else(PoisonError::into_inner);
+            updated.insert(put.service.clone(), Instant::now());
+            Ok(learn)
+        }
         Action::PutScaling(put) => {
             let may_lack = edge.abilities().may_leave_out;
             if !deploy::put_scaling(clients, put, may_lack, emit).await? && put.bounds.is_some() {
@@ -107,7 +120,7 @@ pub(super) async fn act(
             }
             Ok(Box::new(|_| {}))
         }
-        Action::Follow(follow) => self::follow(edge, follow, world, ran, emit).await,
+        Action::Follow(follow) => self::follow(edge, follow, world, done, emit).await,
         Action::RunCommand(command) => {
             super::command::run(edge, command, world, emit).await?;
             let stage = command.stage.clone();
@@ -191,7 +204,7 @@ async fn keep_image(edge: &Edge<'_>, put: &PutService, world: &World) -> Result<
     add_tag(&edge.clients, &edge.env.repository(owner), digest, &tag).await
 }
 
-async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, ran: &Ran, emit: Emit<'_>) -> Result<Learn, Stop> {
+async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, emit: Emit<'_>) -> Result<Learn, Stop> {
     let env = edge.env;
     let Some(service) = env.services.get(&follow.service) else { return Ok(Box::new(|_| {})) };
     known(&format!("following {}", follow.service), &follow.revision)?;
@@ -206,12 +219,13 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, ran: &Ran, emit
     let followed =
         deploy::follow(&edge.clients, &edge.poller, &env.cluster_name(), follow, &groups, &log_group, emit).await?;
     if followed.ending.verdict != Verdict::Succeeded {
-        return Err(Stop::Failed(Box::new(failure(env, follow, &followed, ran))));
+        return Err(Stop::Failed(Box::new(failure(env, follow, &followed, done))));
     }
     let Some(seen) = followed.service else { return Ok(Box::new(|_| {})) };
     let mut state = state_of(edge, service, &seen, world);
     state.healthy_targets = followed.healthy_targets;
-    state.healthy_after = Some(followed.seconds);
+    let updated = done.updated.lock().unwrap_or_else(PoisonError::into_inner).get(&follow.service).copied();
+    state.healthy_after = Some(updated.map_or(followed.seconds, |updated| updated.elapsed().as_secs()));
     if let Some(probe) = probe(edge, service, world) {
         match probe.ask().await {
             Ok(words) => state.probe = Some(words),
@@ -228,7 +242,7 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, ran: &Ran, emit
     }))
 }
 
-fn failure(env: &Environment, follow: &Follow, followed: &Followed, ran: &Ran) -> Failure {
+fn failure(env: &Environment, follow: &Follow, followed: &Followed, done: &Done) -> Failure {
     let verb = match followed.ending.verdict {
         Verdict::RolledBack => "was rolled back",
         Verdict::Superseded => "was superseded by a newer deployment",
@@ -259,7 +273,8 @@ fn failure(env: &Environment, follow: &Follow, followed: &Followed, ran: &Ran) -
     if failure.remedy.is_none() {
         failure.remedy = Some(format!("read its last words: runner status -e {}", env.name));
     }
-    failure.not_undone = ran
+    failure.not_undone = done
+        .ran
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .iter()

@@ -13,7 +13,7 @@ use runner_core::{
 };
 
 use super::{
-    act::{self, Ran},
+    act::{self, Done},
     edge::Edge,
     journal::Journal,
     look,
@@ -25,7 +25,7 @@ const ROUNDS: usize = 6;
 
 /// Executes the steps. Nodes that need one that did not end well are skipped; all others go on.
 pub(super) async fn execute(edge: &Edge<'_>, steps: &[&Step], plan: &Plan, world: World, journal: &Journal) {
-    let run = Run { edge, plan, world: Mutex::new(world), ran: Ran::default(), journal };
+    let run = Run { edge, plan, world: Mutex::new(world), done: Done::default(), journal };
     let chosen: BTreeSet<&NodeId> = steps.iter().map(|step| &step.node.id).collect();
     let mut waiting: BTreeMap<usize, &Step> = steps.iter().copied().enumerate().collect();
     let mut ended: BTreeMap<&NodeId, bool> = BTreeMap::new();
@@ -70,7 +70,7 @@ struct Run<'a> {
     edge: &'a Edge<'a>,
     plan: &'a Plan,
     world: Mutex<World>,
-    ran: Ran,
+    done: Done,
     journal: &'a Journal,
 }
 
@@ -116,7 +116,7 @@ impl Run<'_> {
                 actions.iter().any(|action| matches!(action, Action::PutStack(put) if put.step == StackMove::Attach));
             for action in &actions {
                 let world = self.world().clone();
-                let learn = act::act(self.edge, action, &world, &self.ran, emit).await?;
+                let learn = act::act(self.edge, action, &world, &self.done, emit).await?;
                 learn(&mut self.world());
             }
             // What another run made is looked at again; what we made ourselves is as we decided.

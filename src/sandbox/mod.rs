@@ -1,6 +1,6 @@
 //! The local AWS behind `--sandbox`: the MiniStack emulator, installed, started and looked after by the runner.
 //!
-//! One emulator serves all commands of a user until it is stopped. It listens on 127.0.0.1 only, is installed from
+//! One emulator an account serves all commands of a user until it is stopped. It listens on 127.0.0.1 only, is installed from
 //! pinned hashes, gets nothing of the user's environment, and keeps everything in memory: stopping it forgets it all.
 //!
 //! - [`Settings`]: where it lives, what children may see
@@ -94,25 +94,51 @@ impl Deref for Private {
     }
 }
 
-/// The user's local AWS: installed, started where it does not run, and answering. `progress` gets a line for each
-/// thing that takes time.
-pub async fn ensure(progress: &(dyn Fn(&str) + Sync)) -> Result<Sandbox, Fault> {
-    ensure_in(&Settings::from_process()?, progress).await
+/// The user's local AWS of this account: installed, started where it does not run, and answering. `progress` gets a
+/// line for each thing that takes time.
+///
+/// Each account is an emulator of its own: an engine's pulls name no account, and see only that of the emulator they
+/// reach.
+pub async fn ensure(account: &str, progress: &(dyn Fn(&str) + Sync)) -> Result<Sandbox, Fault> {
+    ensure_in(&Settings::from_process()?.of_account(account), progress).await
 }
 
-/// The user's local AWS, where it runs.
-pub async fn status() -> Result<Option<Sandbox>, Fault> {
-    status_in(&Settings::from_process()?).await
+/// The user's local AWSs that run.
+pub async fn status() -> Result<Vec<Sandbox>, Fault> {
+    let mut running = Vec::new();
+    for settings in Settings::from_process()?.accounts() {
+        running.extend(status_in(&settings).await?);
+    }
+    Ok(running)
 }
 
-/// Stops the user's local AWS with the containers of its tasks; false where there was none.
-pub async fn stop() -> Result<bool, Fault> {
-    stop_in(&Settings::from_process()?).await
+/// Stops the user's local AWSs with the containers of their tasks; how many ran.
+pub async fn stop() -> Result<usize, Fault> {
+    let mut stopped = 0;
+    for settings in Settings::from_process()?.accounts() {
+        stopped += usize::from(stop_in(&settings).await?);
+    }
+    Ok(stopped)
 }
 
-/// Makes the user's local AWS forget everything in it; a fault where none runs.
+/// Makes the user's local AWSs forget everything in them; a fault where none runs.
 pub async fn reset() -> Result<(), Fault> {
-    reset_in(&Settings::from_process()?).await
+    let running = status().await?;
+    if running.is_empty() {
+        return Err(not_running());
+    }
+    for settings in Settings::from_process()?.accounts() {
+        if running.iter().any(|sandbox| sandbox.account == settings.account) {
+            reset_in(&settings).await?;
+        }
+    }
+    Ok(())
+}
+
+fn not_running() -> Fault {
+    Fault::new("resetting the local AWS", "it is not running")
+        .with_hint("Any command with --sandbox starts it, empty.")
+        .with_exit(Exit::Usage)
 }
 
 /// [`ensure`], elsewhere.
@@ -126,7 +152,7 @@ pub async fn start_private(dir: &Path, settings: &Settings) -> Result<Private, F
     obtain(&settings.clone().with_state_dir(dir), &|_| {}, true).await
 }
 
-/// [`status`], elsewhere. It waits for nobody and makes nothing.
+/// [`status`] of one, elsewhere. It waits for nobody and makes nothing.
 pub async fn status_in(settings: &Settings) -> Result<Option<Sandbox>, Fault> {
     let places = Places::of(&settings.state_dir);
     match places.running().await? {
@@ -135,7 +161,7 @@ pub async fn status_in(settings: &Settings) -> Result<Option<Sandbox>, Fault> {
     }
 }
 
-/// [`stop`], elsewhere.
+/// [`stop`] of one, elsewhere.
 pub async fn stop_in(settings: &Settings) -> Result<bool, Fault> {
     if !settings.state_dir.is_dir() {
         return Ok(false);
@@ -154,13 +180,11 @@ pub async fn stop_in(settings: &Settings) -> Result<bool, Fault> {
     Ok(running.is_some())
 }
 
-/// [`reset`], elsewhere.
+/// [`reset`] of one, elsewhere.
 pub async fn reset_in(settings: &Settings) -> Result<(), Fault> {
     let places = Places::of(&settings.state_dir);
     let Some(record) = places.running().await? else {
-        return Err(Fault::new("resetting the local AWS", "it is not running")
-            .with_hint("Any command with --sandbox starts it, empty.")
-            .with_exit(Exit::Usage));
+        return Err(not_running());
     };
     emulator::reset(record.port, places.log).await
 }

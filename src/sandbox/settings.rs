@@ -94,7 +94,7 @@ impl Settings {
             })?;
         let cache_dir = caches.join("finance-infra-action").join("sandbox");
         Ok(Self {
-            state_dir: cache_dir.join("default"),
+            state_dir: cache_dir.join(super::ACCOUNT),
             cache_dir,
             search_path: var("PATH").map(OsStr::to_owned).unwrap_or_default(),
             docker_hosts: docker_hosts(var("DOCKER_HOST"), var("DOCKER_TLS_VERIFY").is_some(), &absolute),
@@ -115,6 +115,21 @@ impl Settings {
     pub fn with_account(mut self, account: impl Into<String>) -> Self {
         self.account = account.into();
         self
+    }
+
+    /// The sandbox of an account, beside those of others.
+    pub fn of_account(self, account: &str) -> Self {
+        let state_dir = self.cache_dir.join(account);
+        self.with_state_dir(state_dir).with_account(account)
+    }
+
+    /// The sandboxes there are or were, by their directories.
+    pub fn accounts(&self) -> Vec<Self> {
+        let entries = std::fs::read_dir(&self.cache_dir).into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.retain(|name| name.len() == 12 && name.bytes().all(|digit| digit.is_ascii_digit()));
+        names.sort();
+        names.iter().map(|account| self.clone().of_account(account)).collect()
     }
 
     /// The same, with the emulator checking signatures and policies.

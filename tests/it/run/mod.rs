@@ -4,8 +4,8 @@ use crate::support::app::{App, EXAMPLE};
 
 #[tokio::test]
 async fn from_nothing_to_healthy_and_then_unchanged() {
-    let app = App::new(EXAMPLE).await;
     for name in ["staging", "production"] {
+        let app = App::new(EXAMPLE).await;
         let planned = app.plan(name).await;
         let first = app.run(name).await;
         assert_eq!(first.troubles(), Vec::<String>::new());
