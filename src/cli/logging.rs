@@ -15,7 +15,8 @@ const CAPPED: [&str; 8] = ["aws_", "hyper", "h2", "rustls", "tower", "reqwest", 
 
 /// Log lines as `INFRA_LOG` says; without it warnings, and with `-v` what the runner itself does.
 pub fn init(settings: &Settings) {
-    let default = if settings.verbose { "warn,runner=info,runner_core=info" } else { "warn" };
+    // A provider of credentials that has none warns, and the next one is asked: the fault at the end says it all.
+    let default = if settings.verbose { "warn,runner=info,runner_core=info" } else { "warn,aws_config=error" };
     let asked = variable(LOG).unwrap_or_else(|| default.to_owned());
     let filter = EnvFilter::try_new(&asked).unwrap_or_else(|_| {
         sink::err_line(&format!("warning: {LOG} is not a log filter (try `info` or `runner=debug`)"));

@@ -19,9 +19,14 @@ fn environments() -> Vec<Environment> {
     let more = EXAMPLE.replacen("\nservices:\n", &format!("\nservices:{MORE}"), 1);
     assert!(more.contains("nightly-report: {"), "the example's services have moved");
     let given = Given { git_sha: Some("3f9c2e1".into()) };
-    [EXAMPLE, &more]
-        .iter()
-        .flat_map(|text| ["staging", "production"].map(|name| (*text, name)))
+    let more = more.replacen(
+        "    before-deploy:",
+        "    after-deploy: { command: [bundle, exec, rake, warm] }\n    before-deploy:",
+        1,
+    );
+    assert!(more.contains("after-deploy:"), "the example's migration has moved");
+    [(EXAMPLE, "staging"), (&*more, "production")]
+        .into_iter()
         .map(|(text, name)| {
             let workflow = load("example.yml", text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
             match workflow.environment(name, &given, &BTreeMap::new()) {

@@ -18,7 +18,6 @@ use std::sync::LazyLock;
 pub use bootstrap::StackStage;
 pub use pipeline::{Step, draw, pipeline};
 use render_taskdef::facts_asked;
-pub use run_task::started_by;
 
 use crate::{
     plan::{Action, Ask, Node, NodeId, Refusal, World},
@@ -36,6 +35,7 @@ pub fn stages() -> &'static [Box<dyn Stage>] {
         stages.push(Box::new(run_task::RunTask));
         stages.push(Box::new(deploy_service::DeployService));
         stages.push(Box::new(wait_healthy::WaitHealthy));
+        stages.push(Box::new(run_task::FinishService));
         stages.push(Box::new(own::OwnStages));
         stages
     });

@@ -1,4 +1,5 @@
-//! `run-task`: one-off tasks before the rollout, such as migrations. A failure stops the line.
+//! One-off tasks: `run-task` before the rollout, such as migrations, where a failure stops the line; `finish-service`
+//! after a good verdict.
 
 use serde_json::json;
 
@@ -9,11 +10,31 @@ use crate::{
     workflow::{Environment, OneOffTask, Service, Value},
 };
 
-/// See the module.
-pub struct RunTask;
+/// When a one-off task runs. Its name is the key of the file, and what a revision remembers of a task that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    BeforeDeploy,
+    AfterDeploy,
+}
 
-/// The key of the file these tasks stand under; the name under which a revision remembers that one is done.
-const PURPOSE: &str = "before-deploy";
+impl Purpose {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::BeforeDeploy => "before-deploy",
+            Self::AfterDeploy => "after-deploy",
+        }
+    }
+
+    fn task(self, service: &Service) -> Option<&OneOffTask> {
+        match self {
+            Self::BeforeDeploy => service.before_deploy.as_ref(),
+            Self::AfterDeploy => service.after_deploy.as_ref(),
+        }
+    }
+}
+
+/// The tasks before the rollout.
+pub struct RunTask;
 
 impl Stage for RunTask {
     fn name(&self) -> &'static str {
@@ -25,78 +46,141 @@ impl Stage for RunTask {
     }
 
     fn nodes(&self, env: &Environment) -> Vec<Node> {
-        env.services
-            .values()
-            .filter(|service| service.before_deploy.is_some())
-            .map(|service| Node {
-                id: NodeId::scoped(self.name(), &service.name),
-                service: Some(service.name.clone()),
-                needs: vec![
-                    NodeId::scoped("render-taskdef", &service.name),
-                    super::stack_node(env, "cluster"),
-                    super::stack_node(env, "network"),
-                ],
-            })
-            .collect()
+        nodes(self.name(), Purpose::BeforeDeploy, "render-taskdef", env)
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
-        let mut asks = facts_asked(env, service, world);
-        if !asks.iter().all(|ask| world.answered.contains(ask)) {
-            return asks;
-        }
-        let desired = DesiredService::of(env, service, world);
-        if !desired.is_deployed(world) {
-            asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
-            if let Some(Value::Known(revision)) = desired.revision(env, world) {
-                asks.push(Ask::TaskRuns { started_by: started_by(&revision), container: service.name.clone() });
-            }
-        }
-        asks
+        asks(Purpose::BeforeDeploy, env, node, world)
     }
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else {
-            return Ok(Vec::new());
-        };
-        let Some(task) = &service.before_deploy else { return Ok(Vec::new()) };
-        let desired = DesiredService::of(env, service, world);
-        let revision =
-            desired.revision(env, world).unwrap_or_else(|| Value::Pending(format!("${{revision.{}}}", service.name)));
-        if !world.abilities.runs_tasks || is_done(env, service, &desired, &revision, world) {
-            return Ok(Vec::new());
-        }
-        Ok(vec![Action::RunTask(Box::new(action(env, service, task, revision, world)))])
+        Ok(decide(Purpose::BeforeDeploy, env, node, world))
     }
 
     fn notes(&self, env: &Environment, node: &Node, world: &World) -> Vec<String> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
-        match &service.before_deploy {
-            Some(task) if !world.abilities.runs_tasks => {
-                let known = Known { env, world };
-                let words: Vec<_> = task.command.iter().map(|word| word.resolve(&known).shown().to_owned()).collect();
-                vec![format!(
-                    "{}'s {PURPOSE} was not run ({}): it needs a Docker engine here",
-                    service.name,
-                    words.join(" ")
-                )]
-            }
-            _ => Vec::new(),
+        notes(Purpose::BeforeDeploy, env, node, world)
+    }
+}
+
+/// What follows a good verdict.
+pub struct FinishService;
+
+impl Stage for FinishService {
+    fn name(&self) -> &'static str {
+        "finish-service"
+    }
+
+    fn makes(&self) -> &'static str {
+        "one-off tasks after a good verdict"
+    }
+
+    fn nodes(&self, env: &Environment) -> Vec<Node> {
+        nodes(self.name(), Purpose::AfterDeploy, "wait-healthy", env)
+    }
+
+    fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
+        asks(Purpose::AfterDeploy, env, node, world)
+    }
+
+    fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
+        Ok(decide(Purpose::AfterDeploy, env, node, world))
+    }
+
+    fn notes(&self, env: &Environment, node: &Node, world: &World) -> Vec<String> {
+        notes(Purpose::AfterDeploy, env, node, world)
+    }
+}
+
+fn nodes(stage: &str, purpose: Purpose, after: &str, env: &Environment) -> Vec<Node> {
+    env.services
+        .values()
+        .filter(|service| purpose.task(service).is_some())
+        .map(|service| Node {
+            id: NodeId::scoped(stage, &service.name),
+            service: Some(service.name.clone()),
+            needs: vec![
+                NodeId::scoped(after, &service.name),
+                super::stack_node(env, "cluster"),
+                super::stack_node(env, "network"),
+            ],
+        })
+        .collect()
+}
+
+fn asks(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
+    let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+    let mut asks = facts_asked(env, service, world);
+    if !asks.iter().all(|ask| world.answered.contains(ask)) {
+        return asks;
+    }
+    let desired = DesiredService::of(env, service, world);
+    // A service that runs the revision was migrated before; what follows the verdict only the revision remembers.
+    if purpose == Purpose::AfterDeploy || !desired.is_deployed(world) {
+        asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
+        if let Some(Value::Known(revision)) = desired.revision(env, world)
+            && !remembers(env, service, &revision, purpose, world)
+        {
+            let started_by = started_by(purpose.as_str(), &revision);
+            asks.push(Ask::TaskRuns { started_by, container: service.name.clone() });
         }
     }
+    asks
 }
 
-/// Done: the revision says so, or the service runs this very revision already.
-fn is_done(env: &Environment, service: &Service, desired: &DesiredService, revision: &Value, world: &World) -> bool {
-    if desired.is_deployed(world) || world.service(&service.name).is_some_and(|seen| seen.revision == *revision) {
-        return true;
+fn decide(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<Action> {
+    let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+    let Some(task) = purpose.task(service) else { return Vec::new() };
+    let desired = DesiredService::of(env, service, world);
+    let revision =
+        desired.revision(env, world).unwrap_or_else(|| Value::Pending(format!("${{revision.{}}}", service.name)));
+    if !world.abilities.runs_tasks || is_done(purpose, env, service, &desired, &revision, world) {
+        return Vec::new();
     }
-    let newest = world.task_definitions.get(&env.family(&service.name)).and_then(Option::as_ref);
-    newest.is_some_and(|seen| seen.arn == *revision && seen.done.contains(PURPOSE))
+    vec![Action::RunTask(Box::new(action(purpose, env, service, task, revision, world)))]
 }
 
-fn action(env: &Environment, service: &Service, task: &OneOffTask, revision: Value, world: &World) -> Run {
+fn notes(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<String> {
+    let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+    match purpose.task(service) {
+        Some(task) if !world.abilities.runs_tasks => {
+            let known = Known { env, world };
+            let words: Vec<_> = task.command.iter().map(|word| word.resolve(&known).shown().to_owned()).collect();
+            let (name, purpose) = (&service.name, purpose.as_str());
+            vec![format!("{name}'s {purpose} was not run ({}): it needs a Docker engine here", words.join(" "))]
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Whether the newest revision is this one and has the mark of the task.
+fn remembers(env: &Environment, service: &Service, revision: &str, purpose: Purpose, world: &World) -> bool {
+    let newest = world.task_definitions.get(&env.family(&service.name)).and_then(Option::as_ref);
+    newest.is_some_and(|seen| seen.arn.shown() == revision && seen.done.contains(purpose.as_str()))
+}
+
+/// Done: the revision says so; or, before the rollout, the service runs this very revision already.
+fn is_done(
+    purpose: Purpose,
+    env: &Environment,
+    service: &Service,
+    desired: &DesiredService,
+    revision: &Value,
+    world: &World,
+) -> bool {
+    let runs =
+        desired.is_deployed(world) || world.service(&service.name).is_some_and(|seen| seen.revision == *revision);
+    (purpose == Purpose::BeforeDeploy && runs) || remembers(env, service, revision.shown(), purpose, world)
+}
+
+fn action(
+    purpose: Purpose,
+    env: &Environment,
+    service: &Service,
+    task: &OneOffTask,
+    revision: Value,
+    world: &World,
+) -> Run {
+    let started_by = |revision: &str| started_by(purpose.as_str(), revision);
     let known = Known { env, world };
     let settings = service::settings(env, service, &known).json;
     let command: Vec<String> = task.command.iter().map(|word| word.resolve(&known).shown().to_owned()).collect();
@@ -107,7 +191,7 @@ fn action(env: &Environment, service: &Service, task: &OneOffTask, revision: Val
     let started_by = revision.known().map(started_by).unwrap_or_default();
     Run {
         service: service.name.clone(),
-        purpose: PURPOSE.to_owned(),
+        purpose: purpose.as_str().to_owned(),
         input: json!({
             "networkConfiguration": settings["networkConfiguration"],
             // A migration must not be taken away by a Spot interruption.
@@ -128,7 +212,7 @@ fn action(env: &Environment, service: &Service, task: &OneOffTask, revision: Val
 
 /// The mark of a one-off task, by which it is found again after a kill: letters, digits, `-`, `/` and `_` only, at
 /// most 128. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
-pub fn started_by(revision: &str) -> String {
+pub fn started_by(purpose: &str, revision: &str) -> String {
     let tail = revision.rsplit('/').next().unwrap_or(revision).replace(':', "/");
-    format!("{PURPOSE}/{tail}")
+    format!("{purpose}/{tail}")
 }
