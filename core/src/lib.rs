@@ -21,5 +21,7 @@ pub mod plan;
 pub mod report;
 pub mod service;
 pub mod stages;
+#[cfg(test)]
+mod testing;
 pub mod text;
 pub mod workflow;

@@ -52,7 +52,7 @@ pub(super) async fn act(
     let env = edge.env;
     let clients = &edge.clients;
     match action {
-        Action::PutStack(put) => put_stack(edge, put, emit).await,
+        Action::PutStack(put) => put_stack(edge, put, world, emit).await,
         Action::PutParameter(put) => {
             let value = edge.options.variables.value(&put.variable).ok_or_else(|| {
                 Fault::new(format!("writing parameter ({})", put.name), format!("{} is not set", put.variable))
@@ -131,14 +131,15 @@ pub(super) async fn act(
     }
 }
 
-async fn put_stack(edge: &Edge<'_>, put: &PutStack, emit: Emit<'_>) -> Result<Learn, Stop> {
+async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_>) -> Result<Learn, Stop> {
     let pending: Vec<String> =
         put.parameters.values().filter(|value| value.known().is_none()).map(|value| value.shown().to_owned()).collect();
     all_known(&format!("putting stack {}", put.name), &pending)?;
     let clients = edge.region(&put.region).await;
+    let role = service_role(edge.env, world);
     let acting = Acting {
         clients: &clients,
-        role_arn: None,
+        role_arn: role.as_deref(),
         allow_replace: &edge.options.allow_replace,
         may_leave_out: edge.abilities().may_leave_out,
         emit: &|fact| emit(fact),
@@ -167,6 +168,11 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, emit: Emit<'_>) -> Result<Le
             }
         }
     }))
+}
+
+/// The role that CloudFormation works with, where bootstrap-identity made one.
+pub(super) fn service_role(env: &Environment, world: &World) -> Option<String> {
+    world.output(env, "identity", "ServiceRoleArn").known().map(str::to_owned)
 }
 
 async fn put_service(edge: &Edge<'_>, put: &PutService, world: &World, emit: Emit<'_>) -> Result<Learn, Stop> {

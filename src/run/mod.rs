@@ -12,7 +12,7 @@ mod variables;
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use runner_core::{
-    plan::{Fault, Plan, World},
+    plan::{Action, Fault, Plan, World},
     report::{Event, Fact},
     stages::{Step, draw, pipeline},
     workflow::Environment,
@@ -141,6 +141,17 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
     }
     look::look(edge, &chosen, &mut world).await?;
     let plan = draw(edge.env, &chosen, &world);
+    let puts_stacks = plan.actions().any(|(_, action)| matches!(action, Action::PutStack(_)));
+    if puts_stacks && options.endpoint == Endpoint::Aws && act::service_role(edge.env, &world).is_none() {
+        journal.say(
+            None,
+            Fact::Warning(
+                "bootstrap-identity was never made: CloudFormation works with the rights of this session, and what \
+                 outlives the session (an hour, under OIDC) fails with it"
+                    .to_owned(),
+            ),
+        );
+    }
     let refused = plan.refusals().next().is_some();
     let expected = options.expect.clone().filter(|expected| *expected != plan.id());
     let id = plan.id();

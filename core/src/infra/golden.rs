@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::stacks;
 use super::testing::environment;
+use crate::testing::hold;
 
 const REGENERATE: &str = "to accept: UPDATE_GOLDEN=1 cargo test -p runner-core infra::golden";
 
@@ -15,16 +16,7 @@ fn the_templates_of_staging_are_the_golden_ones() {
     let mut expected = BTreeSet::new();
     for stack in stacks(&environment("staging")) {
         let name = format!("{}.json", stack.key);
-        let path = directory.join(&name);
-        let rendered = serde_json::to_string_pretty(&stack.to_json()).unwrap() + "\n";
-        if update {
-            std::fs::write(&path, &rendered).unwrap();
-        }
-        let golden = std::fs::read_to_string(&path).unwrap_or_default();
-        if golden != rendered {
-            let difference = similar::TextDiff::from_lines(&golden, &rendered);
-            panic!("{name} differs; {REGENERATE}\n{}", difference.unified_diff());
-        }
+        hold(&format!("infra/golden/{name}"), &format!("{:#}\n", stack.to_json()));
         expected.insert(name);
     }
     let mut found = BTreeSet::new();

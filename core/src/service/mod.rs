@@ -7,6 +7,8 @@ mod own_definition;
 mod rule;
 mod scaling;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use serde_json::Value as Json;
 

@@ -1,14 +1,11 @@
 //! The contract of every stage: what it decides, once done, leaves nothing to decide.
 
-use std::collections::BTreeMap;
-
 use super::{Step, draw, pipeline};
 use crate::{
     plan::{Action, Ask, DesiredService, Image, Parameter, Rollout, Service, TaskDefinition, Variable, World},
-    workflow::{Environment, Given, Value, load},
+    testing::{EXAMPLE, environment},
+    workflow::{Environment, Value},
 };
-
-const EXAMPLE: &str = include_str!("../../../workflows-examples/finance-app/finance-infra.yml");
 
 const MORE: &str = r#"
   worker: { from: api, command: [bundle, exec, sidekiq], cpu: 256, memory: 512, desired-count: 2 }
@@ -18,23 +15,13 @@ const MORE: &str = r#"
 fn environments() -> Vec<Environment> {
     let more = EXAMPLE.replacen("\nservices:\n", &format!("\nservices:{MORE}"), 1);
     assert!(more.contains("nightly-report: {"), "the example's services have moved");
-    let given = Given { git_sha: Some("3f9c2e1".into()) };
     let more = more.replacen(
         "    before-deploy:",
         "    after-deploy: { command: [bundle, exec, rake, warm] }\n    before-deploy:",
         1,
     );
     assert!(more.contains("after-deploy:"), "the example's migration has moved");
-    [(EXAMPLE, "staging"), (&*more, "production")]
-        .into_iter()
-        .map(|(text, name)| {
-            let workflow = load("example.yml", text.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
-            match workflow.environment(name, &given, &BTreeMap::new()) {
-                Ok((env, _)) => env,
-                Err(problems) => panic!("{problems}"),
-            }
-        })
-        .collect()
+    [(EXAMPLE, "staging"), (&*more, "production")].into_iter().map(|(text, name)| environment(text, name)).collect()
 }
 
 /// A world in which every question was asked and nothing is there.
