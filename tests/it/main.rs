@@ -7,6 +7,7 @@ mod support;
 
 mod cli;
 mod cli_file;
+mod house;
 mod run;
 mod sandbox;
 mod stacks;

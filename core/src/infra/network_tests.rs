@@ -1,3 +1,5 @@
+//! What the network stack holds: who reaches whom, in every egress.
+
 use super::*;
 use crate::infra::testing::{environment, only, service};
 

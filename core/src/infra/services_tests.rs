@@ -1,3 +1,5 @@
+//! What a service's stack holds: its groups, roles, logs and discovery.
+
 use super::*;
 use crate::infra::testing::{environment, service, sidecar, template};
 use crate::workflow::{ImageSource, TaskDefinitionFile};

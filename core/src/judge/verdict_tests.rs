@@ -1,3 +1,5 @@
+//! What each rollout is judged to be.
+
 use super::*;
 use crate::workflow::Value;
 

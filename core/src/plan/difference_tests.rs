@@ -1,3 +1,5 @@
+//! What counts as a difference between two templates.
+
 use serde_json::json;
 
 use super::*;

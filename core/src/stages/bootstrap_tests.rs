@@ -1,3 +1,5 @@
+//! What is decided for a stack in every state it may be found in.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! Every cause against its fixture, and the laws that hold for any text.
+
 use std::collections::HashSet;
 
 use proptest::prelude::*;
