@@ -142,6 +142,7 @@ impl Docker {
             command.stdout(archive.try_clone().map_err(io)?);
             self.run(&doing, command, line).await?;
         } else {
+            command.stdout(Stdio::piped());
             self.run(&doing, command, line).await?;
             let id = tokio::fs::read_to_string(&id).await.map_err(io)?;
             let mut save = self.command(&["save".into(), "--".into(), id.trim().into()]);
@@ -181,7 +182,7 @@ impl Docker {
         command
     }
 
-    /// Runs a command to its end; its stdout is a file by now, or becomes lines like its stderr.
+    /// Runs a command to its end; its stderr becomes lines, and so does its stdout where that is not a file by now.
     async fn run(&self, doing: &str, mut command: Command, line: &(dyn Fn(&str) + Send + Sync)) -> Result<(), Fault> {
         let mut child =
             command.stderr(Stdio::piped()).spawn().map_err(|e| Fault::new(doing, format!("starting docker: {e}")))?;

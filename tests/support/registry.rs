@@ -150,7 +150,11 @@ async fn answer(
 }
 
 /// Reads a body, hashing it; an error, and so a cut, once `limit` bytes have come.
-async fn drain(registry: &Scripted, body: &mut Incoming, limit: Option<u64>) -> Result<(String, Bytes), std::io::Error> {
+async fn drain(
+    registry: &Scripted,
+    body: &mut Incoming,
+    limit: Option<u64>,
+) -> Result<(String, Bytes), std::io::Error> {
     let keep = registry.state().keep_bytes;
     let (mut hasher, mut kept, mut came) = (Sha256::new(), Vec::new(), 0);
     if limit == Some(0) {

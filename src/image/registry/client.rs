@@ -231,24 +231,27 @@ impl Registry {
 /// A connection that failed. A certificate that is refused stays refused, whatever else may pass.
 fn broken(doing: &str, error: &hyper_util::client::legacy::Error) -> Trouble {
     let mut words = error.to_string();
-    let mut untrusted = false;
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {
         words = format!("{words}: {inner}");
-        untrusted |= inner.is::<rustls::Error>()
-            || inner
-                .downcast_ref::<std::io::Error>()
-                .and_then(std::io::Error::get_ref)
-                .is_some_and(<dyn std::error::Error + Send + Sync>::is::<rustls::Error>);
         cause = inner.source();
     }
     let fault = Fault::new(doing, words);
-    match untrusted {
+    match certificate_refused(error) {
         true => {
             Trouble::Stop(fault.with_hint("the registry's certificate must be valid here: there is no way around it"))
         }
         false => Trouble::Again(fault, None),
     }
+}
+
+fn certificate_refused(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // What an I/O error wraps is not among its sources.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    wrapped.is_some_and(|inner| certificate_refused(inner)) || error.source().is_some_and(certificate_refused)
 }
 
 /// How a registry says what is wrong.
