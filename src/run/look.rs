@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use runner_core::{
     plan::{Ask, Fault, Image, Parameter, Service, Stack, TaskDefinition, TaskRun, Variable, World},
-    stages::Step,
+    stages::{Step, asks_of_plan},
 };
 use serde_json::Value as Json;
 
@@ -34,7 +34,10 @@ enum Answer {
 /// Asks until no step has a new question.
 pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) -> Result<(), Fault> {
     loop {
-        let asks = open(edge, steps, world);
+        let mut asks = open(edge, steps, world);
+        if asks.is_empty() {
+            asks = asks_of_plan(edge.env, steps, world);
+        }
         if asks.is_empty() {
             return Ok(());
         }

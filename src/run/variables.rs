@@ -20,16 +20,21 @@ pub struct Variables {
 impl Variables {
     /// Reads what the file declares; `make_up`: a variable without a value gets a random one.
     pub fn of_job(env: &Environment, make_up: bool) -> Self {
+        Self::of(env, make_up, |name| std::env::var(name).ok().map(Secret::new))
+    }
+
+    /// The same, with values from elsewhere than the process's environment.
+    pub fn of(env: &Environment, make_up: bool, value: impl Fn(&str) -> Option<Secret>) -> Self {
         let mut variables = Self::default();
         for name in declared(env) {
-            match std::env::var(&name) {
-                Ok(value) => {
-                    variables.given.insert(name, Secret::new(value));
+            match value(&name) {
+                Some(value) => {
+                    variables.given.insert(name, value);
                 }
-                Err(_) if make_up => {
+                None if make_up => {
                     variables.made_up.insert(name, random());
                 }
-                Err(_) => {}
+                None => {}
             }
         }
         variables

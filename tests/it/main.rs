@@ -8,6 +8,7 @@ mod support;
 mod cli;
 mod cli_file;
 mod house;
+mod image;
 mod run;
 mod sandbox;
 mod stacks;

@@ -2,35 +2,61 @@
 
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
+use jiff::Timestamp;
 use runner::{
+    aws::{Calls, Clients, Setup},
     run::{Ended, Endpoint, Options, Variables},
-    sandbox::{self, Private},
+    sandbox::{self, Private, Sandbox},
 };
 use runner_core::{
     plan::Plan,
-    report::{Event, Fact},
+    report::{End, Event, Fact, Fold, Header, Outcome},
+    text::Secret,
     workflow::{Environment, Given, load},
 };
 use tokio_util::sync::CancellationToken;
 
+use super::proxy::{Call, Effect, Proxy};
+
 /// The example's file.
 pub const EXAMPLE: &str = include_str!("../../workflows-examples/finance-app/finance-infra.yml");
 
-/// A local AWS and an app to bring into it.
+/// A local AWS behind a proxy, and an app to bring into it.
 pub struct App {
-    pub sandbox: Private,
-    _dir: tempfile::TempDir,
+    /// The local AWS itself: what is looked at here is not counted.
+    pub sandbox: Sandbox,
+    /// What runs speak to.
+    pub proxy: Proxy,
+    /// The workflow file.
     pub file: String,
+    /// The job's variables.
+    pub variables: BTreeMap<String, String>,
+    /// Paths in the file are relative to this.
+    pub root: PathBuf,
+    pub timeout: Duration,
+    /// `--allow-replace`.
+    pub allow_replace: Vec<String>,
+    _private: Private,
+    _dir: tempfile::TempDir,
 }
 
 impl App {
     /// An empty local AWS without an engine, and a file.
     pub async fn new(file: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mut settings = crate::sandbox::settings(dir.path());
-        settings.docker_hosts.clear();
-        let sandbox = sandbox::start_private(&dir.path().join("state"), &settings).await.unwrap();
-        Self { sandbox, _dir: dir, file: file.to_owned() }
+        let private = sandbox::start_private(&dir.path().join("state"), &crate::sandbox::settings(dir.path())).await;
+        let private = private.unwrap();
+        Self {
+            sandbox: private.clone(),
+            proxy: Proxy::start(&private.endpoint).await,
+            file: file.to_owned(),
+            variables: BTreeMap::new(),
+            root: dir.path().to_owned(),
+            timeout: Duration::from_secs(120),
+            allow_replace: Vec::new(),
+            _private: private,
+            _dir: dir,
+        }
     }
 
     pub fn environment(&self, name: &str) -> Environment {
@@ -43,35 +69,75 @@ impl App {
     }
 
     pub fn options(&self, env: &Environment) -> Options {
-        self.options_at(env, self.sandbox.endpoint.clone())
-    }
-
-    pub fn options_at(&self, env: &Environment, url: String) -> Options {
         Options {
-            endpoint: Endpoint::Sandbox { url, account: self.sandbox.account.clone(), engine: false, build: false },
-            root: PathBuf::from(env!("CARGO_TARGET_TMPDIR")),
+            endpoint: Endpoint::Sandbox {
+                url: self.proxy.url.clone(),
+                account: self.sandbox.account.clone(),
+                engine: self.sandbox.engine,
+                build: false,
+            },
+            root: self.root.clone(),
             services: Default::default(),
             stage: None,
             from: None,
-            allow_replace: Default::default(),
+            allow_replace: self.allow_replace.iter().cloned().collect(),
             expect: None,
             rebuild: false,
             images: Default::default(),
-            variables: Variables::of_job(env, true),
-            timeout: Duration::from_secs(120),
+            variables: Variables::of(env, true, |name| self.variables.get(name).map(Secret::new)),
+            timeout: self.timeout,
         }
     }
 
+    /// Plans, runs, and holds that both see the same plan.
     pub async fn run(&self, name: &str) -> Ran {
-        let env = self.environment(name);
-        let options = self.options(&env);
-        run(&env, &options).await
+        self.run_under(name, |_| Effect::Pass).await
     }
 
-    pub async fn plan(&self, name: &str) -> Plan {
+    /// The same, with this done to the calls of the run.
+    pub async fn run_under(&self, name: &str, decide: impl FnMut(&Call) -> Effect + Send + 'static) -> Ran {
+        let planned = self.plan(name).await;
+        self.proxy.set(decide);
         let env = self.environment(name);
-        runner::run::plan(&env, &self.options(&env)).await.unwrap()
+        let ran = run(&env, &self.options(&env)).await;
+        if let Some(plan) = &ran.ended.plan {
+            assert_eq!(
+                plan.id(),
+                planned.id(),
+                "plan and run differ: {:#?}, {:#?}",
+                timeless(&planned),
+                timeless(plan)
+            );
+        }
+        ran
     }
+
+    /// Plans, and holds that nothing is written by it.
+    pub async fn plan(&self, name: &str) -> Plan {
+        self.proxy.pass();
+        let env = self.environment(name);
+        let plan = runner::run::plan(&env, &self.options(&env)).await.unwrap();
+        assert_eq!(self.proxy.writes(), Vec::<String>::new(), "a plan wrote");
+        plan
+    }
+
+    /// The same app with something else in the file.
+    pub fn edit(&mut self, from: &str, to: &str) {
+        assert!(self.file.contains(from), "the file has no {from}");
+        self.file = self.file.replace(from, to);
+    }
+
+    /// Clients for a look beside the proxy.
+    pub async fn clients(&self) -> Clients {
+        let setup = Setup::Local { url: self.sandbox.endpoint.clone(), account: self.sandbox.account.clone() };
+        Clients::new(&setup, "us-east-1", Calls::default()).await
+    }
+}
+
+/// The changes that a plan's id is made of.
+fn timeless(plan: &Plan) -> Vec<String> {
+    let changes = plan.changes().filter(|(_, change)| !change.is_version());
+    changes.map(|(node, change)| format!("{node}: {change:?}")).collect()
 }
 
 /// What a run said, and how it ended.
@@ -79,6 +145,7 @@ impl App {
 pub struct Ran {
     pub events: Vec<Event>,
     pub ended: Ended,
+    pub outcome: Outcome,
 }
 
 /// Runs to the end.
@@ -89,7 +156,18 @@ pub async fn run(env: &Environment, options: &Options) -> Ran {
     while let Ok(event) = receiver.try_recv() {
         events.push(event);
     }
-    Ran { events, ended }
+    let mut fold = Fold::default();
+    events.iter().for_each(|event| fold.apply(event));
+    let end = End {
+        plan: ended.plan.as_ref(),
+        fault: ended.fault.as_ref(),
+        cancelled: ended.cancelled,
+        timed_out: ended.timed_out,
+        calls: ended.calls,
+        duration_ms: 0,
+    };
+    let outcome = Outcome::of(&Header::of(env, Timestamp::UNIX_EPOCH), &fold, end);
+    Ran { events, ended, outcome }
 }
 
 impl Ran {

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod emulator;
+pub mod proxy;
 mod scripted;
 
 use std::sync::atomic::{AtomicU64, Ordering};

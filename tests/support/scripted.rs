@@ -40,11 +40,16 @@ impl Request {
 
     /// A field of a query-protocol body, decoded.
     pub fn field(&self, name: &str) -> Option<String> {
-        self.body.split('&').find_map(|pair| {
-            let (key, value) = pair.split_once('=')?;
-            (decode(key) == name).then(|| decode(value))
-        })
+        field(&self.body, name)
     }
+}
+
+/// A field of a form, decoded.
+pub(super) fn field(body: &str, name: &str) -> Option<String> {
+    body.split('&').find_map(|pair| {
+        let (key, value) = pair.split_once('=')?;
+        (decode(key) == name).then(|| decode(value))
+    })
 }
 
 fn decode(text: &str) -> String {

@@ -65,6 +65,10 @@ pub fn update_of(service: &Service, settings: &Json, seen: &Json) -> Json {
     if service.scaling.is_some() {
         out.remove("desiredCount");
     }
+    // ECS always tells of it; an endpoint that does not, does not have it, and each update would send it anew.
+    if seen.get("availabilityZoneRebalancing").is_none() {
+        out.remove("availabilityZoneRebalancing");
+    }
     // What is absent from an update is left as it is; only an empty list takes away.
     for list in ["loadBalancers", "serviceRegistries"] {
         if !out.contains_key(list) && seen.get(list).and_then(Json::as_array).is_some_and(|seen| !seen.is_empty()) {

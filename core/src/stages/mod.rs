@@ -16,7 +16,7 @@ mod wanted;
 use std::sync::LazyLock;
 
 pub use bootstrap::StackStage;
-pub use pipeline::{Step, draw, pipeline};
+pub use pipeline::{Step, asks_of_plan, draw, pipeline};
 use render_taskdef::facts_asked;
 
 use crate::{

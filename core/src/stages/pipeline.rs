@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Stage, stages};
 use crate::{
-    plan::{Node, NodeId, Plan, Planned, Stack, World, timeless_definition},
+    plan::{Ask, Node, NodeId, Plan, Planned, Stack, World, timeless_definition},
     workflow::Environment,
 };
 
@@ -81,6 +81,21 @@ pub fn draw(env: &Environment, steps: &[&Step], world: &World) -> Plan {
         .map(|service| (service.name.clone(), timeless_definition(env, service, &assumed)))
         .collect();
     Plan { environment: env.name.clone(), nodes, definitions, orphans: orphans(env, world) }
+}
+
+/// What the steps would still ask if those before them were done: a plan shows a difference against what is there, also
+/// where an earlier step of the same plan causes it. To be asked of a world that has answered everything else.
+pub fn asks_of_plan(env: &Environment, steps: &[&Step], world: &World) -> BTreeSet<Ask> {
+    let mut assumed = world.clone();
+    let mut asks = BTreeSet::new();
+    for step in steps {
+        let asked = step.stage.asks(env, &step.node, &assumed);
+        asks.extend(asked.into_iter().filter(|ask| !world.answered.contains(ask)));
+        for action in step.stage.decide(env, &step.node, &assumed).iter().flatten() {
+            assumed.assume(env, action);
+        }
+    }
+    asks
 }
 
 /// Stacks of this app and environment, by their constant tags, that the file no longer has.

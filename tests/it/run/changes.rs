@@ -1,0 +1,174 @@
+//! What a change of the file or of a variable touches, and that it touches nothing else.
+
+use aws_sdk_ecs::types::ContainerDefinition;
+use runner_core::plan::Service;
+
+use super::NOTHING;
+use crate::support::app::{App, EXAMPLE, Ran};
+
+const SECRETS: [&str; 5] =
+    ["JWT_SECRET_KEY", "DEVISE_JWT_SECRET_KEY", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "NEXTAUTH_SECRET"];
+
+const WORKER: &str =
+    "  worker: { build: { context: ./worker }, command: [bundle, exec, sidekiq], cpu: 256, memory: 512 }\n";
+
+/// The example, healthy in staging, with a value for every secret.
+async fn healthy() -> App {
+    let mut app = App::new(EXAMPLE).await;
+    app.variables = SECRETS.map(|name| (name.to_owned(), format!("value of {name}"))).into();
+    let ran = app.run("staging").await;
+    assert_eq!(ran.troubles(), NOTHING);
+    app
+}
+
+/// Runs, holds that it went well and that nothing is left to do, and gives the run.
+async fn run(app: &App) -> Ran {
+    let ran = app.run("staging").await;
+    let writes = app.proxy.writes();
+    assert_eq!(ran.troubles(), NOTHING, "{writes:?}");
+    assert_eq!(ran.outcome.exit_code, 0);
+    let again = app.plan("staging").await;
+    assert!(again.is_empty(), "{:#?}", again.actions().collect::<Vec<_>>());
+    ran
+}
+
+#[tokio::test]
+async fn one_variable_is_one_revision_and_one_service() {
+    let mut app = healthy().await;
+    app.edit("RAILS_ENV: production", "RAILS_ENV: production, LOG_LEVEL: debug");
+    let ran = run(&app).await;
+    assert_eq!(
+        ran.changed(),
+        ["registered finance-app-staging-api:2", "updated ECS service api in finance-app-staging"]
+    );
+}
+
+#[tokio::test]
+async fn one_template_is_one_stack() {
+    let mut app = healthy().await;
+    app.edit("rate-limit: 2000", "rate-limit: 3000");
+    let ran = run(&app).await;
+    assert_eq!(ran.changed(), ["updated stack finance-app-staging-edge"]);
+}
+
+#[tokio::test]
+async fn a_new_secret_reaches_the_services_that_use_it_and_no_other() {
+    let mut app = healthy().await;
+    app.variables.insert("SUPABASE_URL".into(), "https://new.example".into());
+    let ran = run(&app).await;
+    assert_eq!(
+        ran.changed(),
+        [
+            "registered finance-app-staging-api:2",
+            "updated ECS service api in finance-app-staging",
+            "written parameter /finance-app/staging/SUPABASE_URL (version 2)",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn settings_alone_start_no_deployment_and_wait_for_none() {
+    let mut app = App::new(EXAMPLE).await;
+    app.edit("scaling: { min: 1, max: 2, cpu: 60 }", "desired-count: 1");
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    app.edit("desired-count: 1", "desired-count: 2");
+    let counted = run(&app).await;
+    assert_eq!(counted.changed(), ["updated ECS service api in finance-app-staging"]);
+    assert_eq!(counted.services().first(), Some(&("api".to_owned(), 2, 2)));
+
+    assert!(counted.outcome.services.iter().all(|service| service.healthy_after.is_none()), "it waited");
+    app.edit("deploy: { strategy: rolling }", "deploy: { strategy: rolling, maximum-percent: 150 }");
+    let configured = run(&app).await;
+    assert_eq!(configured.changed(), ["updated ECS service api in finance-app-staging"]);
+    assert!(configured.outcome.services.iter().all(|service| service.healthy_after.is_none()), "it waited");
+    let service = service(&app, "api").await;
+    assert_eq!(service.deployments().len(), 1);
+    assert!(service.task_definition().unwrap().ends_with("finance-app-staging-api:1"));
+    assert_eq!(service.deployment_configuration().unwrap().maximum_percent(), Some(150));
+}
+
+#[tokio::test]
+async fn a_service_comes_and_goes() {
+    let mut app = healthy().await;
+    app.edit("  # A worker has no port", &format!("{WORKER}  #"));
+    let ran = run(&app).await;
+    assert_eq!(
+        without_tags(&ran),
+        [
+            "created ECS service worker in finance-app-staging",
+            "created stack finance-app-staging-service-worker",
+            "pushed stand-in image finance-app/worker",
+            "registered finance-app-staging-worker:1",
+            "updated stack finance-app-registry",
+        ]
+    );
+    assert_eq!(ran.services().len(), 3);
+    app.edit(WORKER, "");
+    let refused = app.run("staging").await;
+    assert_eq!((refused.outcome.exit_code, app.proxy.writes()), (1, Vec::new()));
+    assert!(refused.troubles()[0].starts_with("removing WorkerRepository"), "{:?}", refused.troubles());
+    app.allow_replace = vec!["WorkerRepository".to_owned()];
+    let gone = app.run("staging").await;
+    assert_eq!(gone.troubles(), NOTHING);
+    assert_eq!(gone.changed(), ["updated stack finance-app-registry"]);
+    let plan = app.plan("staging").await;
+    assert_eq!(plan.orphans, ["finance-app-staging-service-worker"]);
+    assert_eq!(service(&app, "worker").await.running_count(), 1, "what is not in the file is not taken away unasked");
+}
+
+/// What a run changed, images without their tag.
+fn without_tags(ran: &Ran) -> Vec<String> {
+    let all = ran.changed();
+    all.iter().map(|changed| changed.split(":in-").next().unwrap_or(changed).to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_service_that_was_made_by_hand_is_adopted() {
+    let app = healthy().await;
+    let clients = app.clients().await;
+    let seen = service(&app, "api").await;
+    // As somebody else would have made it: without our mark.
+    let untag = clients.ecs().untag_resource().resource_arn(seen.service_arn().unwrap());
+    let keys = ["finance-infra:app", "finance-infra:environment", "finance-infra:service", Service::MARK];
+    untag.set_tag_keys(Some(keys.map(str::to_owned).into())).send().await.unwrap();
+    let ran = run(&app).await;
+    assert_eq!(ran.changed(), ["adopted ECS service api in finance-app-staging"]);
+
+    // And with other settings than the file's.
+    let untag = clients.ecs().untag_resource().resource_arn(seen.service_arn().unwrap());
+    untag.tag_keys(Service::MARK).send().await.unwrap();
+    let update = clients.ecs().update_service().cluster("finance-app-staging").service("api");
+    update.enable_execute_command(true).send().await.unwrap();
+    let ran = run(&app).await;
+    assert_eq!(ran.changed(), ["updated ECS service api in finance-app-staging"]);
+    let all = clients.ecs().list_services().cluster("finance-app-staging").send().await.unwrap();
+    assert_eq!(all.service_arns().len(), 2);
+    assert!(!service(&app, "api").await.enable_execute_command());
+}
+
+#[tokio::test]
+async fn a_service_that_was_there_before_is_marked_and_not_doubled() {
+    let mut app = App::new(EXAMPLE).await;
+    app.variables = SECRETS.map(|name| (name.to_owned(), format!("value of {name}"))).into();
+    let clients = app.clients().await;
+    let ecs = clients.ecs();
+    ecs.create_cluster().cluster_name("finance-app-staging").send().await.unwrap();
+    let container = ContainerDefinition::builder().name("api").image("example/api:1").memory(512).build();
+    let family = "somebody-elses-api";
+    ecs.register_task_definition().family(family).container_definitions(container).send().await.unwrap();
+    let create = ecs.create_service().cluster("finance-app-staging").service_name("api").task_definition(family);
+    create.desired_count(1).send().await.unwrap();
+    let ran = run(&app).await;
+    let of_service: Vec<String> =
+        ran.changed().into_iter().filter(|changed| changed.contains("ECS service api")).collect();
+    assert_eq!(of_service, ["updated ECS service api in finance-app-staging"]);
+    let all = ecs.list_services().cluster("finance-app-staging").send().await.unwrap();
+    assert_eq!(all.service_arns().len(), 2);
+    assert!(service(&app, "api").await.task_definition().unwrap().ends_with("finance-app-staging-api:1"));
+}
+
+async fn service(app: &App, name: &str) -> aws_sdk_ecs::types::Service {
+    let clients = app.clients().await;
+    let answer = clients.ecs().describe_services().cluster("finance-app-staging").services(name).send().await.unwrap();
+    answer.services()[0].clone()
+}

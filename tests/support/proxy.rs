@@ -1,0 +1,261 @@
+//! A proxy in front of the local AWS: it writes down every call, and does to calls what networks and AWS do to them:
+//! cuts them before or after they arrive, holds them, answers in another's place.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full};
+use hyper::{Request, Response, body::Incoming, header::HOST, server::conn::http1, service::service_fn};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo},
+};
+use serde_json::Value as Json;
+use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
+
+use super::scripted::field;
+
+/// A call as it came.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// How many came before it since the proxy was last told what to do.
+    pub n: usize,
+    /// The operation, or method and path where none is named: `CreateStack`, `PUT /v2/api/manifests/x`.
+    pub action: String,
+    /// The body, as text.
+    pub body: String,
+}
+
+impl Call {
+    /// Whether it changes something.
+    pub fn writes(&self) -> bool {
+        const READS: &[&str] =
+            &["Describe", "List", "Get", "BatchGet", "Validate", "Estimate", "Detect", "GET ", "HEAD "];
+        !READS.iter().any(|read| self.action.starts_with(read)) && self.action != "BatchCheckLayerAvailability"
+    }
+}
+
+/// What is done to a call.
+pub enum Effect {
+    /// It goes through.
+    Pass,
+    /// It never arrives, and the connection is cut.
+    Cut,
+    /// It arrives and is done, and the connection is cut before the answer.
+    Lose,
+    /// It never arrives and is never answered.
+    Hold,
+    /// It arrives and is done, and is never answered.
+    HoldAnswer,
+    /// Something else answers.
+    Answer(u16, Json),
+    /// It goes through, and the answer is changed.
+    Change(Box<dyn FnOnce(&mut Json) + Send>),
+}
+
+type Decide = Box<dyn FnMut(&Call) -> Effect + Send>;
+
+struct State {
+    calls: Vec<Call>,
+    /// Calls from here on count for `Call::n`.
+    since: usize,
+    decide: Decide,
+}
+
+/// A listening proxy.
+pub struct Proxy {
+    /// Its address.
+    pub url: String,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+    state: Arc<Mutex<State>>,
+    held: watch::Receiver<usize>,
+    task: AbortHandle,
+}
+
+impl Proxy {
+    /// In front of `http://127.0.0.1:PORT`.
+    pub async fn start(upstream: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state =
+            Arc::new(Mutex::new(State { calls: Vec::new(), since: 0, decide: Box::new(|_: &Call| Effect::Pass) }));
+        let (hold, held) = watch::channel(0);
+        let behind = Behind {
+            client: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
+            upstream: upstream.to_owned(),
+            state: state.clone(),
+            hold: Arc::new(hold),
+        };
+        let task = tokio::spawn(async move {
+            loop {
+                let (stream, _) = listener.accept().await.unwrap();
+                let behind = behind.clone();
+                tokio::spawn(async move {
+                    let serve = service_fn(move |request| {
+                        let behind = behind.clone();
+                        async move { behind.serve(request).await }
+                    });
+                    // A cut is an error here, and so is a client that went away.
+                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
+                });
+            }
+        });
+        Self { url: format!("http://127.0.0.1:{port}"), port, state, held, task: task.abort_handle() }
+    }
+
+    /// From now on this is done to calls; they are counted from 0.
+    pub fn set(&self, decide: impl FnMut(&Call) -> Effect + Send + 'static) {
+        let mut state = self.state.lock().unwrap();
+        state.since = state.calls.len();
+        state.decide = Box::new(decide);
+    }
+
+    /// From now on all calls go through; they are counted from 0.
+    pub fn pass(&self) {
+        self.set(|_| Effect::Pass);
+    }
+
+    /// The calls since it was last told what to do.
+    pub fn calls(&self) -> Vec<Call> {
+        let state = self.state.lock().unwrap();
+        state.calls[state.since..].to_vec()
+    }
+
+    /// The operations among them that change something.
+    pub fn writes(&self) -> Vec<String> {
+        self.calls().into_iter().filter(Call::writes).map(|call| call.action).collect()
+    }
+
+    /// Waits until a call is held.
+    pub async fn holds(&self) {
+        let mut held = self.held.clone();
+        held.wait_for(|held| *held > 0).await.unwrap();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+#[derive(Clone)]
+struct Behind {
+    client: Client<HttpConnector, Full<Bytes>>,
+    upstream: String,
+    state: Arc<Mutex<State>>,
+    hold: Arc<watch::Sender<usize>>,
+}
+
+/// The connection is to be cut.
+#[derive(Debug)]
+struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+impl From<Infallible> for Cut {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
+
+/// As long as a call is held: until its client is gone.
+struct Held<'a>(&'a watch::Sender<usize>);
+
+impl<'a> Held<'a> {
+    fn new(hold: &'a watch::Sender<usize>) -> Self {
+        hold.send_modify(|held| *held += 1);
+        Self(hold)
+    }
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|held| *held -= 1);
+    }
+}
+
+impl Behind {
+    async fn serve(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
+        let (head, body) = request.into_parts();
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        let target = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+        let text = String::from_utf8_lossy(&body).into_owned();
+        let form =
+            head.headers.get("content-type").is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www"));
+        let action = match target {
+            Some(target) => target.rsplit('.').next().unwrap_or(target).to_owned(),
+            None => match form.then(|| field(&text, "Action")).flatten() {
+                Some(action) => action,
+                None => format!("{} {}", head.method, head.uri.path()),
+            },
+        };
+        // The sandbox looks whether it is there; that is no call to AWS.
+        let counted = !head.uri.path().starts_with("/_ministack/");
+        let effect = if counted {
+            let mut state = self.state.lock().unwrap();
+            let call = Call { n: state.calls.len() - state.since, action, body: text };
+            state.calls.push(call.clone());
+            (state.decide)(&call)
+        } else {
+            Effect::Pass
+        };
+        match effect {
+            Effect::Pass => self.forward(head, body).await,
+            Effect::Cut => Err(Cut),
+            Effect::Lose => {
+                self.forward(head, body).await?;
+                Err(Cut)
+            }
+            Effect::Hold => self.hold().await,
+            Effect::HoldAnswer => {
+                self.forward(head, body).await?;
+                self.hold().await
+            }
+            Effect::Answer(status, json) => Ok(Response::builder()
+                .status(status)
+                .header("content-type", "application/x-amz-json-1.1")
+                .header("x-amzn-requestid", "request-1")
+                .body(Full::new(Bytes::from(json.to_string())))
+                .unwrap()),
+            Effect::Change(change) => {
+                let (mut head, body) = self.forward(head, body).await?.into_parts();
+                let body = body.collect().await?.to_bytes();
+                let mut json = serde_json::from_slice(&body).unwrap();
+                change(&mut json);
+                let body = Bytes::from(json.to_string());
+                head.headers.insert("content-length", body.len().into());
+                Ok(Response::from_parts(head, Full::new(body)))
+            }
+        }
+    }
+
+    async fn hold(&self) -> Result<Response<Full<Bytes>>, Cut> {
+        let _held = Held::new(&self.hold);
+        std::future::pending().await
+    }
+
+    async fn forward(&self, head: hyper::http::request::Parts, body: Bytes) -> Result<Response<Full<Bytes>>, Cut> {
+        let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
+        let mut request = Request::builder()
+            .method(head.method)
+            .uri(format!("{}{path}", self.upstream))
+            .body(Full::new(body))
+            .unwrap();
+        *request.headers_mut() = head.headers;
+        debug_assert!(request.headers().contains_key(HOST));
+        let (head, body) = self.client.request(request).await.map_err(|_| Cut)?.into_parts();
+        let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
+        Ok(Response::from_parts(head, Full::new(body)))
+    }
+}
