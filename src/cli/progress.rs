@@ -67,7 +67,7 @@ impl View {
             }
             // The tree shows states; what containers say and what should be known stands above it.
             Self::Tree { bar, style, .. } => {
-                if matches!(event.fact, Fact::Line { .. } | Fact::Warning(_))
+                if matches!(event.fact, Fact::Line { .. } | Fact::Warning(_) | Fact::Awaits(_))
                     && let Some(line) = live::line(fold, event, *style)
                 {
                     bar.println(sink::redact(&line));

@@ -117,7 +117,7 @@ fn tell(event: &StackEvent, said: &mut BTreeSet<String>, emit: &(dyn Fn(Fact) + 
     if let Some(record) = event.awaited_record()
         && said.insert(record.clone())
     {
-        emit(Fact::Warning(format!(
+        emit(Fact::Awaits(format!(
             "{} waits for this DNS record; create it and the stack goes on: {record}",
             event.what()
         )));

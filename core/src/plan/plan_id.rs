@@ -22,6 +22,8 @@ pub struct Plan {
     pub nodes: Vec<Planned>,
     /// The definitions as they shall be, by service, without image and secret versions.
     pub definitions: Vec<(String, Json)>,
+    /// What a person should know beside the actions: what cannot be done here, and why.
+    pub notes: Vec<(NodeId, String)>,
     /// Stacks and services that carry our tags and are no longer in the file.
     pub orphans: Vec<String>,
 }

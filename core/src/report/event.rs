@@ -44,6 +44,8 @@ pub enum Fact {
     },
     /// Something a person should know, that stops nothing.
     Warning(String),
+    /// It waits for what only a person can do, such as a DNS record; in words that say what.
+    Awaits(String),
     /// One thing was changed: the journal. Said as soon as it is true, whatever comes after.
     Changed(Changed),
     /// A one-off task ended well, or was found to have ended well before.

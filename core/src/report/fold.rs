@@ -1,6 +1,6 @@
 //! `Fold`: what the events say so far. Terminal, JSON, comment and the answer to Ctrl-C are made of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -77,6 +77,8 @@ pub struct Fold {
     pub nodes: Vec<NodeState>,
     /// What should be known.
     pub warnings: Vec<Said<Warning>>,
+    /// Nodes that wait for what only a person can do; what it is stands among the warnings.
+    pub awaiting: BTreeSet<NodeId>,
     /// The journal.
     pub changed: Vec<Said<Changed>>,
     /// One-off tasks that ended well.
@@ -112,6 +114,10 @@ impl Fold {
             Fact::Progress(text) => self.touch(event, |node| node.progress = Some(text.clone())),
             Fact::Line { .. } => {}
             Fact::Warning(text) => self.warnings.push(Said { node, what: Warning { text: text.clone() } }),
+            Fact::Awaits(text) => {
+                self.awaiting.extend(node.clone());
+                self.warnings.push(Said { node, what: Warning { text: text.clone() } });
+            }
             Fact::Changed(changed) => self.changed.push(Said { node, what: changed.clone() }),
             Fact::TaskDone { purpose, command } => {
                 let what = TaskDone { purpose: purpose.clone(), command: command.clone() };

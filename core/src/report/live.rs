@@ -137,7 +137,7 @@ pub fn line(fold: &Fold, event: &Event, style: Style) -> Option<String> {
             state(State::Failed, format!("  failed: {}", words::cut(&failure.fault.headline(), 160)))
         }
         Fact::Skipped { because } => state(State::Skipped, format!("  skipped, needs {because}")),
-        Fact::Warning(text) => {
+        Fact::Warning(text) | Fact::Awaits(text) => {
             let text = crate::text::Foreign::new(text.clone()).one_line();
             Some(format!("warning: {}{text}", if name.is_empty() { String::new() } else { format!("{name}: ") }))
         }

@@ -177,6 +177,8 @@ impl Outcome {
                 }
             }
         }
+        // Time that was up while a person was waited for.
+        let awaits = fold.awaiting.iter().any(|node| fold.state(node) == State::Running);
         let exit = worst(
             fold.failures
                 .iter()
@@ -184,7 +186,7 @@ impl Outcome {
                 .chain(fold.refusals.iter().map(|refusal| refusal.what.exit))
                 .chain(end.fault.map(|fault| fault.exit))
                 .chain(end.cancelled.then_some(Exit::Cancelled))
-                .chain(end.timed_out.then_some(Exit::StillRunning)),
+                .chain(end.timed_out.then_some(if awaits { Exit::Waiting } else { Exit::StillRunning })),
         );
         let (stacks, resources, left_out) = count(&fold);
         let failure = worst_failure(&fold.failures, exit);

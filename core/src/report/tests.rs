@@ -121,7 +121,7 @@ fn plan(decisions: Vec<(&str, Result<Vec<Action>, Refusal>)>) -> Plan {
         .into_iter()
         .map(|(name, decision)| Planned { node: Node { id: node(name), service: None, needs: vec![] }, decision })
         .collect();
-    Plan { environment: "staging".into(), nodes, definitions: vec![], orphans: vec![] }
+    Plan { environment: "staging".into(), nodes, definitions: vec![], notes: Vec::new(), orphans: vec![] }
 }
 
 fn new_revision() -> Action {
@@ -456,4 +456,17 @@ fn an_answer_that_did_not_come() {
         })
     );
     assert_eq!(Stopped::cancelled("planning").exit_code, 130);
+}
+
+#[test]
+fn time_that_was_up_while_a_person_was_waited_for_is_waiting() {
+    let node = crate::plan::NodeId::of("bootstrap-certificate");
+    let mut fold = Fold::default();
+    for fact in [Fact::Started, Fact::Awaits("Certificate waits for this DNS record: _a.example.com CNAME _b".into())] {
+        fold.apply(&Event { at_ms: 1_000, node: Some(node.clone()), fact });
+    }
+    let end = End { timed_out: true, ..End::default() };
+    assert_eq!(Outcome::of(&header(), &fold, end).exit_code, 5);
+    fold.apply(&Event { at_ms: 2_000, node: Some(node), fact: Fact::Finished });
+    assert_eq!(Outcome::of(&header(), &fold, end).exit_code, 4);
 }

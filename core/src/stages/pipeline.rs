@@ -65,9 +65,12 @@ fn sorted(steps: Vec<Step>) -> Vec<Step> {
 /// Decides every node, each assuming what those before would make.
 pub fn draw(env: &Environment, steps: &[&Step], world: &World) -> Plan {
     let mut assumed = world.clone();
+    let mut notes = Vec::new();
     let nodes = steps
         .iter()
         .map(|step| {
+            let said = step.stage.notes(env, &step.node, &assumed);
+            notes.extend(said.into_iter().map(|note| (step.node.id.clone(), note)));
             let decision = step.stage.decide(env, &step.node, &assumed);
             for action in decision.iter().flatten() {
                 assumed.assume(env, action);
@@ -80,7 +83,7 @@ pub fn draw(env: &Environment, steps: &[&Step], world: &World) -> Plan {
         .values()
         .map(|service| (service.name.clone(), timeless_definition(env, service, &assumed)))
         .collect();
-    Plan { environment: env.name.clone(), nodes, definitions, orphans: orphans(env, world) }
+    Plan { environment: env.name.clone(), nodes, definitions, notes, orphans: orphans(env, world) }
 }
 
 /// What the steps would still ask if those before them were done: a plan shows a difference against what is there, also
