@@ -289,6 +289,18 @@ fn the_texts_name_no_command_and_no_file_that_is_not_there() {
 }
 
 #[test]
+fn every_test_that_the_security_page_names_is_there() {
+    let all: String = ["src", "core/src", "tests"].into_iter().flat_map(files).map(read).collect();
+    let text = read("docs/security.md");
+    let rows = text.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.rsplit('|').nth(1));
+    let named: Vec<&str> = rows.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(named.len() > 20, "{named:?}");
+    for name in named {
+        assert!(all.contains(&format!("fn {name}(")), "no test is called {name}");
+    }
+}
+
+#[test]
 fn the_schema_is_current() {
     let schema = format!("{:#}\n", workflow::schema());
     let kept = read("docs/finance-infra.schema.json");
