@@ -13,6 +13,7 @@ mod merge;
 mod parse;
 mod problems;
 mod section;
+mod service;
 #[cfg(test)]
 mod tests;
 mod tree;
@@ -23,6 +24,7 @@ pub use environment::*;
 pub use load::{Files, Given, Workflow, defaults, load, notes};
 pub use problems::{Problem, Problems, Warning};
 pub use section::{explain, schema};
+pub use service::*;
 pub use value::{Outputs, Part, Text, Value};
 
 /// Reads bytes as far as they go and renders whatever is said of them: what the fuzzer and the corpus call.
