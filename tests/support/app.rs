@@ -1,6 +1,6 @@
 //! The finance example in a local AWS of the test's own.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Stdio, time::Duration};
 
 use jiff::Timestamp;
 use runner::{
@@ -14,6 +14,8 @@ use runner_core::{
     text::Secret,
     workflow::{Environment, Given, load},
 };
+use serde_json::Value as Json;
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::proxy::{Call, Effect, Proxy};
@@ -37,25 +39,33 @@ pub struct App {
     /// `--allow-replace`.
     pub allow_replace: Vec<String>,
     _private: Private,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl App {
     /// An empty local AWS without an engine, and a file.
     pub async fn new(file: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let private = sandbox::start_private(&dir.path().join("state"), &crate::sandbox::settings(dir.path())).await;
-        let private = private.unwrap();
+        // Where a process of the user's looks for it, below XDG_CACHE_HOME.
+        let state = dir.path().join("cache/finance-infra-action/sandbox/default");
+        let private = sandbox::start_private(&state, &crate::sandbox::settings(dir.path())).await.unwrap();
+        let proxy = Proxy::start(&private.endpoint).await;
+        let record = std::fs::read_to_string(state.join("state.json")).unwrap();
+        let mut record: Json = serde_json::from_str(&record).unwrap();
+        record["port"] = proxy.port.into();
+        std::fs::write(state.join("state.json"), record.to_string()).unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir(&root).unwrap();
         Self {
             sandbox: private.clone(),
-            proxy: Proxy::start(&private.endpoint).await,
+            proxy,
             file: file.to_owned(),
             variables: BTreeMap::new(),
-            root: dir.path().to_owned(),
+            root,
             timeout: Duration::from_secs(120),
             allow_replace: Vec::new(),
             _private: private,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -125,6 +135,18 @@ impl App {
     pub fn edit(&mut self, from: &str, to: &str) {
         assert!(self.file.contains(from), "the file has no {from}");
         self.file = self.file.replace(from, to);
+    }
+
+    /// The binary itself, for the same local AWS behind the same proxy: `run -e staging --sandbox` and the like.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        std::fs::write(self.root.join("app.yml"), &self.file).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
+        command.env_clear().current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("HOME", self.dir.path()).env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        command.envs(&self.variables).kill_on_drop(true);
+        command.args(arguments).args(["--sandbox", "-f", "app.yml", "-e", "staging", "--progress", "lines"]);
+        command
     }
 
     /// Clients for a look beside the proxy.

@@ -2,6 +2,7 @@
 
 pub mod app;
 mod emulator;
+pub mod inventory;
 pub mod proxy;
 mod scripted;
 
