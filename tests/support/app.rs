@@ -38,6 +38,7 @@ pub struct App {
     pub timeout: Duration,
     /// `--allow-replace`.
     pub allow_replace: Vec<String>,
+    settings: sandbox::Settings,
     _private: Private,
     dir: tempfile::TempDir,
 }
@@ -45,10 +46,26 @@ pub struct App {
 impl App {
     /// An empty local AWS without an engine, and a file.
     pub async fn new(file: &str) -> Self {
+        Self::start(file, Vec::new()).await
+    }
+
+    /// The same with tasks that are containers; says so where no Docker engine answers.
+    pub async fn with_engine(file: &str) -> Option<Self> {
+        for host in sandbox::Settings::from_process().unwrap().docker_hosts {
+            if sandbox::engine_answers(&host).await {
+                return Some(Self::start(file, vec![host]).await);
+            }
+        }
+        eprintln!("skipped: no Docker engine answers");
+        None
+    }
+
+    async fn start(file: &str, docker_hosts: Vec<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Where a process of the user's looks for it, below XDG_CACHE_HOME.
         let state = dir.path().join("cache/finance-infra-action/sandbox/default");
-        let private = sandbox::start_private(&state, &crate::sandbox::settings(dir.path())).await.unwrap();
+        let settings = sandbox::Settings { docker_hosts, ..crate::sandbox::settings(&state) };
+        let private = sandbox::start_private(&state, &settings).await.unwrap();
         let proxy = Proxy::start(&private.endpoint).await;
         let record = std::fs::read_to_string(state.join("state.json")).unwrap();
         let mut record: Json = serde_json::from_str(&record).unwrap();
@@ -64,6 +81,7 @@ impl App {
             root,
             timeout: Duration::from_secs(120),
             allow_replace: Vec::new(),
+            settings,
             _private: private,
             dir,
         }
@@ -153,6 +171,28 @@ impl App {
     pub async fn clients(&self) -> Clients {
         let setup = Setup::Local { url: self.sandbox.endpoint.clone(), account: self.sandbox.account.clone() };
         Clients::new(&setup, "us-east-1", Calls::default()).await
+    }
+}
+
+/// Containers and images are the engine's, and stay unless they are taken away.
+impl Drop for App {
+    fn drop(&mut self) {
+        if !self.sandbox.engine {
+            return;
+        }
+        let settings = self.settings.clone();
+        let stop = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _ = runtime.block_on(sandbox::stop_in(&settings));
+        };
+        let _ = std::thread::spawn(stop).join();
+        let docker = |arguments: &[&str]| std::process::Command::new("docker").args(arguments).output();
+        let pulled = format!("reference=127.0.0.1:{}/*/*", self.proxy.port);
+        if let Ok(images) = docker(&["images", "--quiet", "--filter", &pulled]) {
+            for image in String::from_utf8_lossy(&images.stdout).lines() {
+                let _ = docker(&["rmi", "--force", image]);
+            }
+        }
     }
 }
 

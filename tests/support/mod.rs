@@ -3,6 +3,7 @@
 pub mod app;
 mod emulator;
 pub mod inventory;
+pub mod program;
 pub mod proxy;
 mod scripted;
 
