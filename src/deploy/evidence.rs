@@ -91,6 +91,13 @@ async fn stopped_tasks(clients: &Clients, cluster: &str, service: &str, revision
     tasks
 }
 
+/// How many tasks of a revision ended by themselves, not by a person or ECS.
+pub(super) async fn ended_tasks(clients: &Clients, cluster: &str, service: &str, revision: &str) -> u32 {
+    let tasks = stopped_tasks(clients, cluster, service, revision).await;
+    let by_itself = |task: &&Json| matches!(text(task, "stopCode"), "EssentialContainerExited" | "TaskFailedToStart");
+    u32::try_from(tasks.iter().filter(by_itself).count()).unwrap_or(u32::MAX)
+}
+
 /// What a stopped task says of itself.
 pub(super) fn of_task(task: &Json) -> Vec<Piece> {
     let mut pieces = Vec::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runner_core::{
     judge::{Ending, Hook, Observation, ServiceDeployment, Verdict, Watch},
-    plan::{Fault, Follow, Service},
+    plan::{Fault, Follow, Rollout, Service},
     report::Fact,
 };
 use serde_json::json;
@@ -35,7 +35,8 @@ pub struct Followed {
 }
 
 /// Follows the deployment of a revision. `groups` are the service's target groups, empty where none can be asked;
-/// `log_group` is where its containers write.
+/// `log_group` is where its containers write. Where tasks do not really run (`runs_tasks`), one look is as good as two.
+#[allow(clippy::too_many_arguments)]
 pub async fn follow(
     clients: &Clients,
     poller: &Poller,
@@ -43,11 +44,15 @@ pub async fn follow(
     follow: &Follow,
     groups: &[String],
     log_group: &str,
+    runs_tasks: bool,
     emit: Emit<'_>,
 ) -> Result<Followed, Fault> {
     let start = Instant::now();
     let revision = follow.revision.shown();
     let mut watch = Watch::new(revision, follow.first);
+    if runs_tasks {
+        watch = watch.twice();
+    }
     let mut said = String::new();
     let mut failures = 0;
     loop {
@@ -82,7 +87,13 @@ pub async fn follow(
             emit(Fact::Progress(words.clone()));
             said = words;
         }
-        let observation = Observation { service, deployment, healthy_targets };
+        let ended_tasks = match &service {
+            Some(service) if lacks_tasks(service) => {
+                evidence::ended_tasks(clients, cluster, &follow.service, revision).await
+            }
+            _ => 0,
+        };
+        let observation = Observation { service, deployment, healthy_targets, ended_tasks };
         if let Some(ending) = watch.observe(&observation) {
             let service = observation.service;
             let evidence = match ending.verdict {
@@ -108,6 +119,11 @@ pub async fn follow(
 /// Whether the counts are all there, so that only the targets are left to ask.
 fn is_complete(service: &Service) -> bool {
     service.is_steady()
+}
+
+/// Whether the deployment is said to be done, and yet not all tasks run.
+fn lacks_tasks(service: &Service) -> bool {
+    service.running < service.desired && service.primary().is_some_and(|primary| primary.rollout == Rollout::Completed)
 }
 
 async fn targets_of(clients: &Clients, service: &str, groups: &[String]) -> Result<Option<targets::Targets>, Fault> {

@@ -222,8 +222,17 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
         Vec::new()
     };
     let log_group = output("LogGroupName").unwrap_or_default();
-    let followed =
-        deploy::follow(&edge.clients, &edge.poller, &env.cluster_name(), follow, &groups, &log_group, emit).await?;
+    let followed = deploy::follow(
+        &edge.clients,
+        &edge.poller,
+        &env.cluster_name(),
+        follow,
+        &groups,
+        &log_group,
+        world.abilities.runs_tasks,
+        emit,
+    )
+    .await?;
     if followed.ending.verdict != Verdict::Succeeded {
         return Err(Stop::Failed(Box::new(failure(env, follow, &followed, done))));
     }

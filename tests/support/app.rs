@@ -1,6 +1,6 @@
 //! The finance example in a local AWS of the test's own.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, process::Stdio, time::Duration};
 
 use jiff::Timestamp;
 use runner::{
@@ -14,6 +14,8 @@ use runner_core::{
     text::Secret,
     workflow::{Environment, Given, load},
 };
+use serde_json::Value as Json;
+use tokio::process::Command;
 use tokio_util::sync::CancellationToken;
 
 use super::proxy::{Call, Effect, Proxy};
@@ -36,26 +38,52 @@ pub struct App {
     pub timeout: Duration,
     /// `--allow-replace`.
     pub allow_replace: Vec<String>,
+    settings: sandbox::Settings,
     _private: Private,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 impl App {
     /// An empty local AWS without an engine, and a file.
     pub async fn new(file: &str) -> Self {
+        Self::start(file, Vec::new()).await
+    }
+
+    /// The same with tasks that are containers; says so where no Docker engine answers.
+    pub async fn with_engine(file: &str) -> Option<Self> {
+        for host in sandbox::Settings::from_process().unwrap().docker_hosts {
+            if sandbox::engine_answers(&host).await {
+                return Some(Self::start(file, vec![host]).await);
+            }
+        }
+        eprintln!("skipped: no Docker engine answers");
+        None
+    }
+
+    async fn start(file: &str, docker_hosts: Vec<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let private = sandbox::start_private(&dir.path().join("state"), &crate::sandbox::settings(dir.path())).await;
-        let private = private.unwrap();
+        // Where a process of the user's looks for it, below XDG_CACHE_HOME.
+        let state = dir.path().join("cache/finance-infra-action/sandbox/default");
+        let settings = sandbox::Settings { docker_hosts, ..crate::sandbox::settings(&state) };
+        let private = sandbox::start_private(&state, &settings).await.unwrap();
+        let proxy = Proxy::start(&private.endpoint).await;
+        let record = std::fs::read_to_string(state.join("state.json")).unwrap();
+        let mut record: Json = serde_json::from_str(&record).unwrap();
+        record["port"] = proxy.port.into();
+        std::fs::write(state.join("state.json"), record.to_string()).unwrap();
+        let root = dir.path().join("root");
+        std::fs::create_dir(&root).unwrap();
         Self {
             sandbox: private.clone(),
-            proxy: Proxy::start(&private.endpoint).await,
+            proxy,
             file: file.to_owned(),
             variables: BTreeMap::new(),
-            root: dir.path().to_owned(),
+            root,
             timeout: Duration::from_secs(120),
             allow_replace: Vec::new(),
+            settings,
             _private: private,
-            _dir: dir,
+            dir,
         }
     }
 
@@ -127,10 +155,44 @@ impl App {
         self.file = self.file.replace(from, to);
     }
 
+    /// The binary itself, for the same local AWS behind the same proxy: `run -e staging --sandbox` and the like.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        std::fs::write(self.root.join("app.yml"), &self.file).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_runner"));
+        command.env_clear().current_dir(&self.root).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command.env("HOME", self.dir.path()).env("XDG_CACHE_HOME", self.dir.path().join("cache"));
+        command.envs(&self.variables).kill_on_drop(true);
+        command.args(arguments).args(["--sandbox", "-f", "app.yml", "-e", "staging", "--progress", "lines"]);
+        command
+    }
+
     /// Clients for a look beside the proxy.
     pub async fn clients(&self) -> Clients {
         let setup = Setup::Local { url: self.sandbox.endpoint.clone(), account: self.sandbox.account.clone() };
         Clients::new(&setup, "us-east-1", Calls::default()).await
+    }
+}
+
+/// Containers and images are the engine's, and stay unless they are taken away.
+impl Drop for App {
+    fn drop(&mut self) {
+        if !self.sandbox.engine {
+            return;
+        }
+        let settings = self.settings.clone();
+        let stop = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _ = runtime.block_on(sandbox::stop_in(&settings));
+        };
+        let _ = std::thread::spawn(stop).join();
+        let docker = |arguments: &[&str]| std::process::Command::new("docker").args(arguments).output();
+        let pulled = format!("reference=127.0.0.1:{}/*/*", self.proxy.port);
+        if let Ok(images) = docker(&["images", "--quiet", "--filter", &pulled]) {
+            for image in String::from_utf8_lossy(&images.stdout).lines() {
+                let _ = docker(&["rmi", "--force", image]);
+            }
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod app;
 mod emulator;
+pub mod inventory;
+pub mod program;
 pub mod proxy;
 mod scripted;
 

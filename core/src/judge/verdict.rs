@@ -79,6 +79,8 @@ pub struct Observation {
     pub deployment: Option<ServiceDeployment>,
     /// Targets that are healthy; `None` where they cannot be asked or none was ever registered.
     pub healthy_targets: Option<u32>,
+    /// Tasks of the revision that ended by themselves; asked only where a finished deployment lacks tasks.
+    pub ended_tasks: u32,
 }
 
 /// Watches one deployment.
@@ -90,12 +92,27 @@ pub struct Watch {
     ours: Option<String>,
     /// Ours was seen to fail: what follows is a rollback, not somebody's newer deployment.
     failed: Option<String>,
+    /// How many looks in a row must show that all runs, where only counts tell.
+    looks: u32,
+    /// How many did.
+    serving: u32,
 }
+
+/// ECS's circuit breaker counts at least three tasks, but only of a deployment that is not finished: one whose tasks
+/// start and end again is COMPLETED by the first that ran for a moment.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>
+const ENDED: u32 = 3;
 
 impl Watch {
     /// Watches the deployment of a revision; `first`: there was none before to roll back to.
     pub fn new(revision: impl Into<String>, first: bool) -> Self {
-        Self { revision: revision.into(), first, ours: None, failed: None }
+        Self { revision: revision.into(), first, ours: None, failed: None, looks: 1, serving: 0 }
+    }
+
+    /// The same, but counts must show in two looks that all runs: a task that ends at once is seen running too.
+    #[must_use]
+    pub fn twice(self) -> Self {
+        Self { looks: 2, ..self }
     }
 
     /// The id of the deployment that is watched, once it was seen.
@@ -118,6 +135,15 @@ impl Watch {
             && let Some(primary) = primary.filter(|primary| primary.revision == self.revision)
         {
             self.ours = Some(primary.id.clone());
+        }
+        let serves = self.serves(service, seen.healthy_targets);
+        self.serving = if serves { self.serving + 1 } else { 0 };
+        if !serves && seen.ended_tasks >= ENDED && self.is_finished(primary, seen.deployment.as_ref()) {
+            let reason = format!(
+                "its tasks start and end again: {} ended, {} of {} run",
+                seen.ended_tasks, service.running, service.desired
+            );
+            return Some(Ending { verdict: Verdict::Failed, reason, serving: None });
         }
         if let Some(deployment) = &seen.deployment
             && let Some(ending) = self.by_service_deployment(deployment, service, seen.healthy_targets)
@@ -177,13 +203,11 @@ impl Watch {
                         serving: None,
                     })
                 }
-                Rollout::Completed if seen.deployment.is_none() && self.serves(service, seen.healthy_targets) => {
-                    Some(Ending {
-                        verdict: Verdict::Succeeded,
-                        reason: primary.reason.one_line(),
-                        serving: Some(primary.revision.clone()),
-                    })
-                }
+                Rollout::Completed if seen.deployment.is_none() && self.serving >= self.looks => Some(Ending {
+                    verdict: Verdict::Succeeded,
+                    reason: primary.reason.one_line(),
+                    serving: Some(primary.revision.clone()),
+                }),
                 _ => None,
             };
         }
@@ -212,6 +236,12 @@ impl Watch {
             }),
             _ => None,
         }
+    }
+
+    /// Whether ours is over and counted as good.
+    fn is_finished(&self, primary: Option<&Deployment>, deployment: Option<&ServiceDeployment>) -> bool {
+        primary.is_some_and(|primary| Some(&primary.id) == self.ours.as_ref() && primary.rollout == Rollout::Completed)
+            && deployment.is_none_or(|deployment| deployment.status == "SUCCESSFUL")
     }
 
     /// Somebody's newer deployment, where ours is no longer the primary.

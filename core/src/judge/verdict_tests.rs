@@ -32,6 +32,7 @@ fn service(running: u32, deployments: Vec<Deployment>) -> Observation {
         }),
         deployment: None,
         healthy_targets: None,
+        ended_tasks: 0,
     }
 }
 
@@ -51,6 +52,33 @@ fn completed_counts_only_with_every_task_and_target() {
     unhealthy.healthy_targets = Some(1);
     assert_eq!(verdict(&mut watch, &unhealthy), None);
     assert_eq!(verdict(&mut watch, &service(2, done())), Some(Verdict::Succeeded));
+}
+
+#[test]
+fn a_task_that_is_seen_running_once_and_ends_is_not_healthy() {
+    let mut watch = Watch::new(NEW, true).twice();
+    let done = || vec![deployment("d1", "PRIMARY", NEW, Rollout::Completed, "")];
+    for _ in 0..2 {
+        assert_eq!(verdict(&mut watch, &service(2, done())), None);
+        assert_eq!(verdict(&mut watch, &service(1, done())), None);
+    }
+    let mut steady = watch.clone();
+    assert_eq!(verdict(&mut steady, &service(2, done())), None);
+    assert_eq!(verdict(&mut steady, &service(2, done())), Some(Verdict::Succeeded));
+
+    let mut ended = service(0, done());
+    ended.ended_tasks = 2;
+    assert_eq!(verdict(&mut watch, &ended), None);
+    ended.ended_tasks = 3;
+    let ending = watch.observe(&ended).unwrap();
+    assert_eq!(ending.verdict, Verdict::Failed);
+    assert_eq!(ending.reason, "its tasks start and end again: 3 ended, 0 of 2 run");
+
+    // While it is rolled out, ECS counts them itself.
+    let mut watch = Watch::new(NEW, true).twice();
+    let mut rolling = service(0, vec![deployment("d1", "PRIMARY", NEW, Rollout::InProgress, "")]);
+    rolling.ended_tasks = 3;
+    assert_eq!(verdict(&mut watch, &rolling), None);
 }
 
 #[test]
@@ -118,7 +146,7 @@ fn a_first_deployment_that_fails_has_failed() {
 fn an_old_answer_that_does_not_show_the_deployment_decides_nothing() {
     let mut watch = Watch::new(NEW, false);
     assert_eq!(verdict(&mut watch, &service(2, vec![deployment("d1", "PRIMARY", OLD, Rollout::Completed, "")])), None);
-    let nothing = Observation { service: None, deployment: None, healthy_targets: None };
+    let nothing = Observation { service: None, deployment: None, healthy_targets: None, ended_tasks: 0 };
     assert_eq!(verdict(&mut watch, &nothing), None);
     let done = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::Completed, "")]);
     assert_eq!(verdict(&mut watch, &done), Some(Verdict::Succeeded));

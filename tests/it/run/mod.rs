@@ -2,6 +2,8 @@
 //! bad image leaves.
 
 mod changes;
+mod containers;
+mod kills;
 
 use crate::support::app::{App, EXAMPLE};
 

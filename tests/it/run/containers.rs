@@ -1,0 +1,149 @@
+//! What real containers do: programs that end, migrations that fail, rollbacks. Where no engine answers these tests say
+//! so and show nothing.
+#![cfg(target_arch = "x86_64")]
+
+use runner_core::report::{Fact, Failure};
+
+use super::NOTHING;
+use crate::support::{
+    app::{App, Ran},
+    program::layout,
+    proxy::{Call, Effect},
+};
+
+const FILE: &str = "
+app: shop
+region: us-east-1
+environments: { staging: {} }
+services:
+  worker: { image: { layout: ./image }, cpu: 256, memory: 512 }
+";
+
+fn failures(ran: &Ran) -> Vec<&Failure> {
+    let failures = ran.events.iter().filter_map(|event| match &event.fact {
+        Fact::Failed(failure) => Some(failure.as_ref()),
+        _ => None,
+    });
+    failures.collect()
+}
+
+/// Everything a failure shows, one line each.
+fn shown(failure: &Failure) -> String {
+    let evidence = failure.evidence.iter().map(|(from, words)| format!("{from}: {}", words.raw()));
+    std::iter::once(failure.fault.headline()).chain(evidence).collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn a_first_deployment_of_a_program_that_ends_is_a_failure() {
+    let Some(app) = App::with_engine(FILE).await else { return };
+    layout(&app.root.join("image"), "cannot reach the queue", 1);
+    let ran = app.run("staging").await;
+    let failures = failures(&ran);
+    let [failure] = failures.as_slice() else { panic!("{:#?}", ran.events) };
+    let shown = shown(failure);
+    assert_eq!(ran.outcome.exit_code, 1, "{shown}");
+    assert!(shown.contains("cannot reach the queue"), "{shown}");
+    assert!(shown.contains("exit code 1"), "{shown}");
+    assert!(shown.contains("EssentialContainerExited"), "{shown}");
+    assert_eq!(failure.cause.as_ref().unwrap().0, "exit-nonzero");
+    assert_eq!(failure.users.as_deref(), Some("worker was never served before"));
+    // The run after it attaches to the same deployment and says the same: never healthy by a lucky look.
+    let again = app.run("staging").await;
+    assert_ne!(again.outcome.exit_code, 0, "{:?}", again.services());
+}
+
+#[tokio::test]
+async fn a_bad_image_is_rolled_back_to_the_revision_before() {
+    let Some(mut app) =
+        App::with_engine(&FILE.replace("image: { layout: ./image }", "build: { context: ./app }")).await
+    else {
+        return;
+    };
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    layout(&app.root.join("image"), "config/database.yml is missing", 78);
+    app.edit("build: { context: ./app }", "image: { layout: ./image }");
+    let ran = app.run("staging").await;
+    let failures = failures(&ran);
+    let [failure] = failures.as_slice() else { panic!("{:#?}", ran.events) };
+    let shown = shown(failure);
+    assert_eq!(ran.outcome.exit_code, 3, "{shown}");
+    assert!(shown.contains("config/database.yml is missing") && shown.contains("exit code 78"), "{shown}");
+    assert_eq!(failure.cause.as_ref().unwrap().0, "exit-nonzero");
+    assert!(failure.users.as_deref().unwrap_or_default().contains("served by :1"), "{:?}", failure.users);
+}
+
+#[tokio::test]
+async fn a_program_that_ends_well_is_no_healthy_service() {
+    let Some(app) = App::with_engine(FILE).await else { return };
+    layout(&app.root.join("image"), "nothing to do", 0);
+    let ran = app.run("staging").await;
+    let failures = failures(&ran);
+    let [failure] = failures.as_slice() else { panic!("{:#?}", ran.events) };
+    let shown = shown(failure);
+    assert_eq!(ran.outcome.exit_code, 1, "{shown}");
+    assert!(shown.contains("EssentialContainerExited"), "{shown}");
+    assert!(failure.cause.is_some(), "{shown}");
+}
+
+const MIGRATED: &str = "
+app: shop
+region: us-east-1
+environments: { staging: {} }
+services:
+  worker: { build: { context: ./app }, cpu: 256, memory: 512, before-deploy: { command: [rails, \"db:migrate\"] } }
+";
+
+/// Tasks that were started beside services.
+fn one_off_tasks(calls: &[Call]) -> usize {
+    calls.iter().filter(|call| call.action == "RunTask").count()
+}
+
+#[tokio::test]
+async fn a_failed_migration_stops_the_line() {
+    let file = MIGRATED.replace("build: { context: ./app }", "image: { layout: ./image }");
+    let Some(app) = App::with_engine(&file).await else { return };
+    layout(&app.root.join("image"), "PG::ConnectionBad: no such host", 5);
+    let ran = app.run("staging").await;
+    let failures = failures(&ran);
+    let [failure] = failures.as_slice() else { panic!("{:#?}", ran.events) };
+    let shown = shown(failure);
+    assert_eq!(ran.outcome.exit_code, 1, "{shown}");
+    assert!(shown.starts_with("running before-deploy of worker (rails db:migrate) in shop-staging"), "{shown}");
+    assert!(shown.contains("exit code 5") && shown.contains("PG::ConnectionBad: no such host"), "{shown}");
+    assert!(!ran.changed().iter().any(|changed| changed.contains("ECS service")), "{:?}", ran.changed());
+    let clients = app.clients().await;
+    let services = clients.ecs().list_services().cluster("shop-staging").send().await.unwrap();
+    assert_eq!(services.service_arns(), NOTHING, "nothing was rolled out");
+    // It is tried again, since it failed.
+    assert_eq!(app.run("staging").await.outcome.exit_code, 1);
+    assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
+}
+
+#[tokio::test]
+async fn a_migration_runs_once_whatever_is_killed() {
+    // Started, and the answer never seen; under way, and never looked at; ended well, and never marked.
+    for (action, arrives) in [("RunTask", true), ("GetLogEvents", false), ("TagResource", false)] {
+        let Some(app) = App::with_engine(MIGRATED).await else { return };
+        app.proxy.set(move |call| match call.action == action {
+            true if arrives => Effect::HoldAnswer,
+            true => Effect::Hold,
+            false => Effect::Pass,
+        });
+        let mut child = app.command(&["run"]).spawn().unwrap();
+        tokio::select! {
+            () = app.proxy.holds() => child.kill().await.unwrap(),
+            status = child.wait() => panic!("it ended before {action}: {status:?}"),
+        }
+        assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
+        let ran = app.run("staging").await;
+        assert_eq!(ran.troubles(), NOTHING, "killed at {action}");
+        assert_eq!(one_off_tasks(&app.proxy.calls()), 0, "killed at {action}, it ran again");
+        assert!(
+            ran.changed().contains(&"ran before-deploy of worker: rails db:migrate".to_owned()),
+            "killed at {action}: {:?}",
+            ran.changed()
+        );
+        assert_eq!(ran.services(), [("worker".to_owned(), 1, 1)]);
+        assert!(app.plan("staging").await.is_empty());
+    }
+}

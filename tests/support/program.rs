@@ -1,0 +1,81 @@
+//! The smallest image: one static program that says something and ends.
+
+use std::{io::Write, path::Path};
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest, Sha256};
+
+/// An OCI layout whose program writes `words` and ends with `code`, whatever its arguments are.
+pub fn layout(dir: &Path, words: &str, code: u32) {
+    let mut header = tar::Header::new_gnu();
+    let program = program(&format!("{words}\n"), code);
+    header.set_size(program.len() as u64);
+    header.set_mode(0o755);
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append_data(&mut header, "say", program.as_slice()).unwrap();
+    let tar = tar.into_inner().unwrap();
+    let config = json!({
+        "os": "linux", "architecture": "amd64", "config": { "Entrypoint": ["/say"] },
+        "rootfs": { "type": "layers", "diff_ids": [digest(&tar)] },
+    });
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&tar).unwrap();
+
+    let blob = |kind: &str, bytes: &[u8]| -> Json {
+        let blobs = dir.join("blobs/sha256");
+        std::fs::create_dir_all(&blobs).unwrap();
+        let digest = digest(bytes);
+        std::fs::write(blobs.join(digest.trim_start_matches("sha256:")), bytes).unwrap();
+        json!({ "mediaType": format!("application/vnd.oci.image.{kind}"), "digest": digest, "size": bytes.len() })
+    };
+    let kind = "manifest.v1+json";
+    let manifest = json!({
+        "schemaVersion": 2, "mediaType": format!("application/vnd.oci.image.{kind}"),
+        "config": blob("config.v1+json", config.to_string().as_bytes()),
+        "layers": [blob("layer.v1.tar+gzip", &gzip.finish().unwrap())],
+    });
+    let mut manifest = blob(kind, manifest.to_string().as_bytes());
+    manifest["platform"] = json!({ "os": "linux", "architecture": "amd64" });
+    std::fs::write(dir.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#).unwrap();
+    std::fs::write(dir.join("index.json"), json!({ "schemaVersion": 2, "manifests": [manifest] }).to_string()).unwrap();
+}
+
+fn digest(bytes: &[u8]) -> String {
+    let hex: String = Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256:{hex}")
+}
+
+/// A static program for x86_64: write(1, words), exit_group(code).
+fn program(words: &str, code: u32) -> Vec<u8> {
+    const START: u32 = 0x40_0078;
+    let length = u32::try_from(words.len()).unwrap();
+    let mut text = Vec::new();
+    // mov eax, edi, esi and edx; syscall; mov eax, edi; syscall.
+    for (register, value) in [(0xB8, 1), (0xBF, 1), (0xBE, START + 34), (0xBA, length)] {
+        text.push(register);
+        text.extend(u32::to_le_bytes(value));
+    }
+    text.extend([0x0F, 0x05]);
+    for (register, value) in [(0xB8, 231), (0xBF, code)] {
+        text.push(register);
+        text.extend(u32::to_le_bytes(value));
+    }
+    text.extend([0x0F, 0x05]);
+    text.extend(words.as_bytes());
+
+    let mut elf = b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();
+    elf.extend([2, 0, 62, 0, 1, 0, 0, 0]);
+    // Entry, program headers, no sections.
+    for word in [u64::from(START), 64, 0] {
+        elf.extend(word.to_le_bytes());
+    }
+    elf.extend([0, 0, 0, 0, 64, 0, 56, 0, 1, 0, 64, 0, 0, 0, 0, 0]);
+    // One segment, readable and executable: the whole file at 0x400000.
+    elf.extend([1, 0, 0, 0, 5, 0, 0, 0]);
+    let whole = 120 + text.len() as u64;
+    for word in [0, 0x40_0000, 0x40_0000, whole, whole, 0x1000] {
+        elf.extend(word.to_le_bytes());
+    }
+    elf.extend(text);
+    elf
+}
