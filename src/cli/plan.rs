@@ -56,7 +56,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     let plan = or_cancelled("planning", Some(&loaded.header), work).await?;
     let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let notes = plan.notes.iter().map(|(_, note)| note.clone());
-    let warnings = loaded.warnings.iter().cloned().chain(notes).collect();
+    let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(notes).collect();
     let report = PlanReport::of(&loaded.header, &plan, warnings, args.fail_on.is_some(), took);
     answer(settings, &report.card(), &report);
     Ok(report.exit_code)

@@ -25,7 +25,7 @@ pub use register::register;
 pub use rule::put_rules;
 pub use run_task::run_task;
 pub use scaling::put_scaling;
-pub use service::put_service;
+pub use service::{mark_service, put_service};
 
 /// Where facts go while something is done.
 pub type Emit<'a> = &'a (dyn Fn(Fact) + Send + Sync);

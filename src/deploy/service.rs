@@ -1,9 +1,9 @@
-//! Creates or updates an ECS service and writes its mark.
+//! Creates, updates and marks an ECS service.
 
 use std::time::Duration;
 
 use runner_core::{
-    plan::{Fault, PutService, Service},
+    plan::{Fault, MarkService, PutService, Service},
     report::{Changed, Fact},
     workflow::Environment,
 };
@@ -16,8 +16,7 @@ use crate::aws::Clients;
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using-service-linked-roles.html>
 const ROLE_ATTEMPTS: u32 = 6;
 
-/// Creates or updates the service as `input` says. The mark is written last: a run that dies before it is repeated by
-/// the next, which finds nothing to update and writes the mark.
+/// Creates or updates the service as `input` says.
 pub async fn put_service(
     clients: &Clients,
     env: &Environment,
@@ -25,45 +24,28 @@ pub async fn put_service(
     input: &Json,
     emit: Emit<'_>,
 ) -> Result<Service, Fault> {
-    let mark = json!({ "key": Service::MARK, "value": put.mark });
     let named = format!("ECS service {} in {}", put.service, env.cluster_name());
-    if put.create {
+    let (verb, answer) = if put.create {
         let mut body = input.clone();
-        let mut tags = tags_of(env, &put.service);
-        tags.push(mark);
-        body["tags"] = tags.into();
-        let answer = create(clients, env, &put.service, &body).await?;
-        emit(Fact::Changed(Changed::new("created", named)));
-        let mut service = Service::read(&answer["service"]);
-        service.mark = Some(put.mark.clone());
-        return Ok(service);
-    }
-    // What was found of the service is in `input` only where it differs.
-    let differs = input.as_object().is_some_and(|fields| fields.keys().any(|key| key != "cluster" && key != "service"));
-    let mut service = if differs {
-        let doing = format!("updating ECS service ({}) in {}", put.service, env.cluster_name());
-        let answer = call!(clients.ecs(), update_service, input, doing)?;
-        emit(Fact::Changed(Changed::new("updated", named)));
-        Service::read(&answer["service"])
+        body["tags"] = tags_of(env, &put.service).into();
+        ("created", create(clients, env, &put.service, &body).await?)
     } else {
-        let seen = super::describe_services(clients, &env.cluster_name(), std::slice::from_ref(&put.service)).await?;
-        seen.into_values().flatten().next().ok_or_else(|| {
-            Fault::new(
-                format!("marking ECS service ({}) in {}", put.service, env.cluster_name()),
-                "it is not there any more",
-            )
-        })?
+        let doing = format!("updating ECS service ({}) in {}", put.service, env.cluster_name());
+        ("updated", call!(clients.ecs(), update_service, input, doing)?)
     };
-    let mut tags = tags_of(env, &put.service);
-    tags.push(mark);
-    let body = json!({ "resourceArn": service.arn, "tags": tags });
-    let doing = format!("marking ECS service ({}) in {}", put.service, env.cluster_name());
+    emit(Fact::Changed(Changed::new(verb, named)));
+    Ok(Service::read(&answer["service"]))
+}
+
+/// Writes the mark by which a later run reads that nothing differs.
+pub async fn mark_service(clients: &Clients, env: &Environment, mark: &MarkService, arn: &str) -> Result<(), Fault> {
+    let mut tags = tags_of(env, &mark.service);
+    tags.push(json!({ "key": Service::MARK, "value": mark.mark }));
+    tags.push(json!({ "key": Service::SCALES, "value": mark.scales.to_string() }));
+    let body = json!({ "resourceArn": arn, "tags": tags });
+    let doing = format!("marking ECS service ({}) in {}", mark.service, env.cluster_name());
     call!(clients.ecs(), tag_resource, body, doing)?;
-    if !differs {
-        emit(Fact::Changed(Changed::new("adopted", format!("ECS service {} in {}", put.service, env.cluster_name()))));
-    }
-    service.mark = Some(put.mark.clone());
-    Ok(service)
+    Ok(())
 }
 
 async fn create(clients: &Clients, env: &Environment, service: &str, body: &Json) -> Result<Json, Fault> {

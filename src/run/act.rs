@@ -41,6 +41,12 @@ pub(super) struct Done {
     updated: Mutex<BTreeMap<String, Instant>>,
 }
 
+impl Done {
+    fn updated(&self, service: &str) -> bool {
+        self.updated.lock().unwrap_or_else(PoisonError::into_inner).contains_key(service)
+    }
+}
+
 /// Does it. The world is as it was when the node was decided; what was learnt goes into it afterwards.
 pub(super) async fn act(
     edge: &Edge<'_>,
@@ -119,6 +125,20 @@ pub(super) async fn act(
                 )));
             }
             Ok(Box::new(|_| {}))
+        }
+        Action::MarkService(mark) => {
+            let seen = world.service(&mark.service);
+            let arn = seen.map(|seen| seen.arn.clone()).unwrap_or_default();
+            deploy::mark_service(clients, env, mark, &arn).await?;
+            if seen.is_some_and(|seen| seen.mark.is_none()) && !done.updated(&mark.service) {
+                // Otherwise what was changed has been told.
+                emit(Fact::Changed(Changed::new(
+                    "adopted",
+                    format!("ECS service {} in {}", mark.service, env.cluster_name()),
+                )));
+            }
+            let mark = mark.clone();
+            Ok(Box::new(move |world| world.assume_mark(&mark)))
         }
         Action::Follow(follow) => self::follow(edge, follow, world, done, emit).await,
         Action::RunCommand(command) => {

@@ -24,6 +24,7 @@ fn service(running: u32, deployments: Vec<Deployment>) -> Observation {
             arn: "arn:aws:ecs:us-east-1:111122223333:service/app-staging/api".into(),
             revision: Value::Known("api:2".into()),
             mark: None,
+            scales: false,
             desired: 2,
             running,
             pending: 0,

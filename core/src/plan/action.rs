@@ -29,6 +29,9 @@ pub enum Action {
     PutService(Box<PutService>),
     /// Registers, changes or removes a service's autoscaling.
     PutScaling(Box<PutScaling>),
+    /// Marks a service as made from exactly this: the last step, so that a run that died before it is finished by the
+    /// next.
+    MarkService(MarkService),
     /// Follows a deployment to a verdict.
     Follow(Follow),
     /// Runs a command of the user's.
@@ -155,18 +158,27 @@ pub struct PutRule {
 pub struct PutService {
     /// The service.
     pub service: String,
-    /// Whether it is created, updated, or only tagged (adopted with nothing to change).
+    /// Whether it is created or updated.
     pub create: bool,
     /// CreateService's or UpdateService's input.
     pub input: Json,
-    /// `<fingerprint>@<revision>`, written as a tag after the update.
-    pub mark: String,
     /// The revision's ARN.
     pub revision: Value,
     /// Whether the update starts a deployment.
     pub deploys: bool,
     /// What differs.
     pub changes: Vec<Change>,
+}
+
+/// See [`Action::MarkService`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct MarkService {
+    /// The service.
+    pub service: String,
+    /// `<fingerprint>@<revision>`.
+    pub mark: String,
+    /// Whether it has autoscaling.
+    pub scales: bool,
 }
 
 /// See [`Action::PutScaling`].

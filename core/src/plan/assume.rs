@@ -1,8 +1,8 @@
 //! What the world is after an action: how a plan looks past its own first step.
 
 use super::{
-    Action, Deployment, Follow, Image, Parameter, PutService, RegisterTaskDefinition, Rollout, Service, TaskDefinition,
-    Variable, World,
+    Action, Deployment, Follow, Image, MarkService, Parameter, PutService, RegisterTaskDefinition, Rollout, Service,
+    TaskDefinition, Variable, World,
 };
 use crate::{
     text::Foreign,
@@ -37,6 +37,7 @@ impl World {
             }
             Action::PutService(put) => self.assume_service(put),
             Action::PutScaling(_) => {}
+            Action::MarkService(mark) => self.assume_mark(mark),
             Action::Follow(follow) => self.assume_steady(follow),
             Action::RunCommand(run) => {
                 self.done.insert(run.stage.clone());
@@ -82,7 +83,8 @@ impl World {
             status: "ACTIVE".to_owned(),
             arn: before.as_ref().map(|seen| seen.arn.clone()).unwrap_or_default(),
             revision: put.revision.clone(),
-            mark: Some(put.mark.clone()),
+            mark: before.as_ref().and_then(|seen| seen.mark.clone()),
+            scales: before.as_ref().is_some_and(|seen| seen.scales),
             desired,
             running: before.as_ref().map(|seen| seen.running).unwrap_or_default(),
             pending: 0,
@@ -90,6 +92,14 @@ impl World {
             json: put.input.clone(),
         };
         self.services.insert(put.service.clone(), Some(service));
+    }
+
+    /// The service has the mark.
+    pub fn assume_mark(&mut self, mark: &MarkService) {
+        if let Some(Some(service)) = self.services.get_mut(&mark.service) {
+            service.mark = Some(mark.mark.clone());
+            service.scales = mark.scales;
+        }
     }
 
     fn assume_steady(&mut self, follow: &Follow) {

@@ -19,8 +19,8 @@ mod service_changes;
 mod world;
 
 pub use action::{
-    Action, Follow, PushImage, PutParameter, PutRule, PutScaling, PutService, PutStack, RegisterTaskDefinition,
-    RunCommand, RunTask, StackMove,
+    Action, Follow, MarkService, PushImage, PutParameter, PutRule, PutScaling, PutService, PutStack,
+    RegisterTaskDefinition, RunCommand, RunTask, StackMove,
 };
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};

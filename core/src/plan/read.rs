@@ -19,6 +19,7 @@ impl Service {
             arn: text(json, "serviceArn"),
             revision: Value::Known(text(json, "taskDefinition")),
             mark: tags.get(Self::MARK).cloned(),
+            scales: tags.get(Self::SCALES).is_some_and(|scales| scales == "true"),
             desired: number(json, "desiredCount"),
             running: number(json, "runningCount"),
             pending: number(json, "pendingCount"),

@@ -249,6 +249,8 @@ pub struct Service {
     pub revision: Value,
     /// `<fingerprint>@<revision>`, our mark; none on a service we did not make.
     pub mark: Option<String>,
+    /// We gave it autoscaling, by a tag: Application Auto Scaling is asked only where there may be some.
+    pub scales: bool,
     /// Tasks wanted.
     pub desired: u32,
     /// Tasks running.
@@ -265,6 +267,8 @@ pub struct Service {
 impl Service {
     /// The key of the tag that carries our mark.
     pub const MARK: &'static str = "finance-infra:mark";
+    /// The key of the tag that says whether we gave it autoscaling: `true` or `false`.
+    pub const SCALES: &'static str = "finance-infra:scales";
 
     /// The mark's fingerprint.
     pub fn fingerprint(&self) -> Option<&str> {

@@ -237,7 +237,8 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
             vec![row]
         }
         Action::RunCommand(run) => vec![row(Sign::Run, format!("stage {}: {}", run.stage, run.argv.join(" ")))],
-        Action::Follow(_) => Vec::new(),
+        // The last step of what was said above it.
+        Action::MarkService(_) | Action::Follow(_) => Vec::new(),
     }
 }
 

@@ -194,7 +194,6 @@ fn a_fresh_run_at_its_end() {
         service: "api".into(),
         create: true,
         input: json!({}),
-        mark: String::new(),
         revision: "arn".into(),
         deploys: true,
         changes: vec![],

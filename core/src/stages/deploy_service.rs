@@ -7,8 +7,8 @@ use serde_json::Value as Json;
 use super::{Stage, facts_asked, stack_node};
 use crate::{
     plan::{
-        Action, Ask, DesiredService, Exit, Known, Node, NodeId, PutRule, PutScaling, PutService, Refusal, World,
-        service_changes, starts_deployment,
+        Action, Ask, DesiredService, Exit, Known, MarkService, Node, NodeId, PutRule, PutScaling, PutService, Refusal,
+        Service as Seen, World, service_changes, starts_deployment,
     },
     service,
     workflow::{Environment, Service, Value},
@@ -63,7 +63,7 @@ impl Stage for DeployService {
         match world.service(&service.name) {
             Some(seen) if seen.status == "DRAINING" => Err(draining(env, service)),
             Some(_) if desired.is_deployed(world) => Ok(Vec::new()),
-            Some(seen) => Ok(put(env, service, &desired, Some(&seen.json), world)),
+            Some(seen) => Ok(put(env, service, &desired, Some(seen), world)),
             None => Ok(put(env, service, &desired, None, world)),
         }
     }
@@ -74,7 +74,7 @@ fn put(
     env: &Environment,
     service: &Service,
     desired: &DesiredService,
-    seen: Option<&Json>,
+    seen: Option<&Seen>,
     world: &World,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
@@ -87,8 +87,8 @@ fn put(
     let settings = service::settings(env, service, &known).json;
     let revision =
         desired.revision(env, world).unwrap_or_else(|| Value::Pending(format!("${{revision.{}}}", service.name)));
-    let mut input = seen.map_or_else(|| settings.clone(), |seen| service::update_of(service, &settings, seen));
-    let changes = service_changes(env, service, seen, &input);
+    let mut input = seen.map_or_else(|| settings.clone(), |seen| service::update_of(service, &settings, &seen.json));
+    let changes = service_changes(env, service, seen.map(|seen| &seen.json), &input);
     if seen.is_some()
         && let Json::Object(fields) = &mut input
     {
@@ -100,17 +100,14 @@ fn put(
         });
     }
     let deploys = seen.is_none() || changes.iter().any(|change| starts_deployment(&change.property));
-    actions.push(Action::PutService(Box::new(PutService {
-        service: service.name.clone(),
-        create: seen.is_none(),
-        mark: format!("{}@{}", desired.fingerprint, revision_number(&revision)),
-        input,
-        revision,
-        deploys,
-        changes,
-    })));
-    // A service that never scaled has nothing to take away; whether it did is known only to Application Auto Scaling.
-    if seen.is_some() || desired.autoscaling.bounds.is_some() {
+    let scales = desired.autoscaling.bounds.is_some();
+    let mark = format!("{}@{}", desired.fingerprint, revision_number(&revision));
+    if !changes.is_empty() {
+        let create = seen.is_none();
+        let service = service.name.clone();
+        actions.push(Action::PutService(Box::new(PutService { service, create, input, revision, deploys, changes })));
+    }
+    if scales || seen.is_some_and(|seen| seen.scales) {
         actions.push(Action::PutScaling(Box::new(PutScaling {
             service: service.name.clone(),
             resource: desired.autoscaling.resource.clone(),
@@ -118,6 +115,7 @@ fn put(
             policies: desired.autoscaling.policies.clone(),
         })));
     }
+    actions.push(Action::MarkService(MarkService { service: service.name.clone(), mark, scales }));
     actions
 }
 
