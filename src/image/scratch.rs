@@ -19,3 +19,21 @@ pub(crate) fn directory() -> io::Result<tempfile::TempDir> {
 fn place() -> PathBuf {
     std::env::var_os("RUNNER_TEMP").filter(|dir| !dir.is_empty()).map_or_else(std::env::temp_dir, PathBuf::from)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::{directory, file};
+
+    #[test]
+    fn nobody_else_can_read_them_and_nothing_stays() {
+        let file = file().unwrap();
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let directory = directory().unwrap();
+        assert_eq!(directory.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        let path = directory.path().to_owned();
+        drop(directory);
+        assert!(!path.exists());
+    }
+}
