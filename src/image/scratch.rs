@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 /// A file of 0600 without a name, so that nothing stays behind however the process ends.
 pub(crate) fn file() -> io::Result<File> {
-    tempfile::tempfile_in(place())
+    let file = tempfile::tempfile_in(place())?;
+    // Without a name it can still be opened through /proc, and is made with what the umask leaves.
+    file.set_permissions(Permissions::from_mode(0o600))?;
+    Ok(file)
 }
 
 /// A directory of 0700 for what another process must find by name; removed when dropped.
