@@ -30,8 +30,9 @@ impl Compression {
     }
 }
 
-/// zstd's own default: on image layers more saves little and costs much.
-const LEVEL: i32 = 3;
+/// Measured on layers of programs and texts: 2 takes a seventh longer and saves 4 %, the default 3 half as long again
+/// and saves 8 %. Only 1 keeps the push of a single big layer at less than half of the time skopeo needs for it.
+const LEVEL: i32 = 1;
 /// zstd cuts its input into jobs of this many bytes for its threads. The result depends on this number but not on
 /// the number of threads, so that a layer has one digest on every machine.
 const JOB: u32 = 2 << 20;

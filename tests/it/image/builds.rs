@@ -149,7 +149,7 @@ esac"#;
     let fault = fake.build(&[]).await.unwrap_err();
     let message = fault.message.raw();
     assert!(message.starts_with("docker ended with exit code 17\nline 19\n"), "{message}");
-    let lines = fake.lines.lock().unwrap();
+    let lines = fake.lines.into_inner().unwrap();
     assert_eq!(lines.len(), 31);
     assert_eq!(lines[30].len(), 8192);
     let missing = Docker::with([(OsString::from("PATH"), OsString::from("/nonexistent"))]);

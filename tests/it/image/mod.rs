@@ -1,5 +1,8 @@
 //! Images against registries: one in this process that misbehaves as told, and the real one where it is installed.
 
+// A test whose real part is missing says so.
+#![allow(clippy::print_stdout)]
+
 #[path = "../../support/alone.rs"]
 mod alone;
 #[path = "../../support/images.rs"]
