@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::{
     infra,
     judge::causes,
-    plan::{Fault, World, digest, timeless_definition},
+    plan::{Fault, World, timeless_definition},
     report::{Checked, Finding, Style},
     stages,
     text::Foreign,
@@ -15,7 +15,7 @@ use serde_json::{Value as Json, json};
 
 use super::{args::Progress, load::Found, paths::Workspace, sink, stop::Stop};
 use crate::{
-    run::Endpoint,
+    run::{Endpoint, local_account},
     sandbox::{self, Sandbox},
 };
 
@@ -133,19 +133,8 @@ pub async fn sandbox_endpoint(env: &Environment, build: bool, progress: Progress
             sink::err_line(line);
         }
     };
-    let Sandbox { endpoint: url, account, engine, .. } = sandbox::ensure(&account(env), &say).await?;
+    let Sandbox { endpoint: url, account, engine, .. } = sandbox::ensure(&local_account(env), &say).await?;
     Ok(Endpoint::Sandbox { url, account, engine, build })
-}
-
-/// The environment's account, or twelve digits made of its name where the file gives none: two environments without an
-/// account are kept apart, as those with accounts are.
-fn account(env: &Environment) -> String {
-    let made_up = || {
-        let hex = digest(&env.prefix());
-        let number = u64::from_str_radix(&hex[..12], 16).unwrap_or_default();
-        format!("{:012}", number % 1_000_000_000_000)
-    };
-    env.account.clone().unwrap_or_else(made_up)
 }
 
 /// The local AWSs that run, as JSON.

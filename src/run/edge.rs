@@ -14,6 +14,7 @@ use super::{Endpoint, Options};
 use crate::{
     aws::{Calls, Clients, Setup},
     deploy::{Poller, ProbeVia},
+    image::Compression,
 };
 
 /// See the module.
@@ -74,6 +75,14 @@ impl<'a> Edge<'a> {
         match &self.options.endpoint {
             Endpoint::Aws => told,
             Endpoint::Sandbox { url, .. } => url.clone(),
+        }
+    }
+
+    /// How bare layers are compressed. Fargate pulls zstd; an engine of before 2023, which may be the local one, does not.
+    pub(super) fn compression(&self) -> Compression {
+        match &self.options.endpoint {
+            Endpoint::Aws => Compression::Zstd,
+            Endpoint::Sandbox { .. } => Compression::Gzip,
         }
     }
 

@@ -13,9 +13,7 @@ use super::edge::Edge;
 use crate::{
     aws::{authorization, image_digest},
     deploy::Emit,
-    image::{
-        self, Compression, Destination, Docker, Image, Inputs, Platform, Registry, StandIn, content_tag, stand_in,
-    },
+    image::{self, Destination, Docker, Image, Inputs, Platform, Registry, StandIn, content_tag, stand_in},
 };
 
 /// The image a service's content makes, and whether the registry has it.
@@ -110,7 +108,7 @@ pub(super) async fn push(edge: &Edge<'_>, push: &PushImage, emit: Emit<'_>) -> R
         repository: &push.repository,
         tag: &push.tag,
         mount_from: sibling.as_deref(),
-        compression: Compression::default(),
+        compression: edge.compression(),
     };
     let progress = |seen: image::Progress| {
         emit(Fact::Progress(format!("{} {} of {} MB sent", push.service, megabytes(seen.done), megabytes(seen.total))));

@@ -12,7 +12,7 @@ mod variables;
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use runner_core::{
-    plan::{Action, Fault, Plan, World},
+    plan::{Action, Fault, Plan, World, digest},
     report::{Event, Fact},
     stages::{Step, draw, pipeline},
     workflow::Environment,
@@ -40,6 +40,17 @@ pub enum Endpoint {
         /// `--build`: builds are real.
         build: bool,
     },
+}
+
+/// The account of the local AWS that an environment lives in: its own, or twelve digits made of its name where the file
+/// gives none. So two environments without an account are kept apart, as those with accounts are.
+pub fn local_account(env: &Environment) -> String {
+    let made_up = || {
+        let hex = digest(&env.prefix());
+        let number = u64::from_str_radix(&hex[..12], 16).unwrap_or_default();
+        format!("{:012}", number % 1_000_000_000_000)
+    };
+    env.account.clone().unwrap_or_else(made_up)
 }
 
 /// What a plan or run is asked for, beside the environment.

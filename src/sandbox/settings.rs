@@ -180,7 +180,7 @@ mod tests {
         let settings = from(&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "cache")]).unwrap();
         assert_eq!(settings.cache_dir, Path::new("/home/me/.cache/finance-infra-action/sandbox"));
         let settings = from(&[("HOME", "/home/me"), ("XDG_CACHE_HOME", "/c")]).unwrap();
-        assert_eq!(settings.state_dir, Path::new("/c/finance-infra-action/sandbox/default"));
+        assert_eq!(settings.state_dir, Path::new("/c/finance-infra-action/sandbox/000000000000"));
         assert_eq!(from(&[("HOME", "")]).unwrap_err().exit, Exit::Usage);
     }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::Stdio, time::Duration};
 use jiff::Timestamp;
 use runner::{
     aws::{Calls, Clients, Setup},
-    run::{Ended, Endpoint, Options, Variables},
+    run::{Ended, Endpoint, Options, Variables, local_account},
     sandbox::{self, Private, Sandbox},
 };
 use runner_core::{
@@ -43,6 +43,15 @@ pub struct App {
     dir: tempfile::TempDir,
 }
 
+fn environment(file: &str, name: &str) -> Environment {
+    let workflow = load("app.yml", file.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+    let given = Given { git_sha: Some("3f9c2e1".into()) };
+    match workflow.environment(name, &given, &BTreeMap::new()) {
+        Ok((env, _)) => env,
+        Err(problems) => panic!("{problems}"),
+    }
+}
+
 impl App {
     /// An empty local AWS without an engine, and a file.
     pub async fn new(file: &str) -> Self {
@@ -63,8 +72,9 @@ impl App {
     async fn start(file: &str, docker_hosts: Vec<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Where a process of the user's looks for it, below XDG_CACHE_HOME.
-        let state = dir.path().join("cache/finance-infra-action/sandbox/default");
-        let settings = sandbox::Settings { docker_hosts, ..crate::sandbox::settings(&state) };
+        let account = local_account(&environment(file, "staging"));
+        let state = dir.path().join("cache/finance-infra-action/sandbox").join(&account);
+        let settings = sandbox::Settings { docker_hosts, account, ..crate::sandbox::settings(&state) };
         let private = sandbox::start_private(&state, &settings).await.unwrap();
         let proxy = Proxy::start(&private.endpoint).await;
         let record = std::fs::read_to_string(state.join("state.json")).unwrap();
@@ -88,12 +98,7 @@ impl App {
     }
 
     pub fn environment(&self, name: &str) -> Environment {
-        let workflow = load("app.yml", self.file.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
-        let given = Given { git_sha: Some("3f9c2e1".into()) };
-        match workflow.environment(name, &given, &BTreeMap::new()) {
-            Ok((env, _)) => env,
-            Err(problems) => panic!("{problems}"),
-        }
+        environment(&self.file, name)
     }
 
     pub fn options(&self, env: &Environment) -> Options {

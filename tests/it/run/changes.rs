@@ -70,6 +70,7 @@ async fn a_new_secret_reaches_the_services_that_use_it_and_no_other() {
 async fn settings_alone_start_no_deployment_and_wait_for_none() {
     let mut app = App::new(EXAMPLE).await;
     app.edit("scaling: { min: 1, max: 2, cpu: 60 }", "desired-count: 1");
+    app.edit("scaling: { min: 2, max: 6 }", "stop-timeout: 30s");
     assert_eq!(app.run("staging").await.troubles(), NOTHING);
     app.edit("desired-count: 1", "desired-count: 2");
     let counted = run(&app).await;

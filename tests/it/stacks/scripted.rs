@@ -273,7 +273,7 @@ async fn a_certificate_says_which_record_it_waits_for_once() {
         .said()
         .into_iter()
         .filter_map(|fact| match fact {
-            Fact::Warning(text) => Some(text),
+            Fact::Awaits(text) => Some(text),
             _ => None,
         })
         .collect();
