@@ -1,18 +1,24 @@
 //! The listener rules that lead to a service. This is their one owner: weights are ECS's during a shift, so an
 //! existing rule is changed in its conditions and priority only, never in its actions.
 
+use std::time::Duration;
+
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, HostHeaderConditionConfig, PathPatternConditionConfig, RedirectActionConfig,
     RedirectActionStatusCodeEnum, Rule, RuleCondition, RulePriorityPair,
 };
+use aws_smithy_types::retry::RetryConfig;
 use runner_core::{
     plan::{Fault, PutRule},
     report::{Changed, Fact},
 };
 use serde_json::Value as Json;
 
-use super::{Emit, list, text};
-use crate::aws::{Clients, fault};
+use super::{Emit, list, means, text};
+use crate::aws::{Clients, Code, fault};
+
+/// How often a rule's creation is tried.
+const ATTEMPTS: u64 = 4;
 
 /// Makes the rules as `put` says and gives the ARN of the first, which leads to the service.
 pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Result<String, Fault> {
@@ -54,30 +60,11 @@ async fn put_rule(
     seen: &[Rule],
     emit: Emit<'_>,
 ) -> Result<String, Fault> {
-    let priority = wanted["Priority"].as_i64().and_then(|number| i32::try_from(number).ok()).unwrap_or_default();
+    let priority = priority(wanted);
     let conditions: Vec<RuleCondition> = list(wanted, "Conditions").iter().map(condition).collect();
     let doing = |verb: &str| format!("{verb} the listener rule for {service} (priority {priority})");
     let Some(rule) = seen.iter().find(|rule| is_same(rule, wanted)) else {
-        let answer = clients
-            .elbv2()
-            .create_rule()
-            .listener_arn(listener)
-            .priority(priority)
-            .set_conditions(Some(conditions))
-            .set_actions(Some(list(wanted, "Actions").iter().map(action).collect()))
-            .send()
-            .await
-            .map_err(|error| {
-                let mut fault = fault(doing("creating"), &error);
-                if super::means(&fault, crate::aws::Code::AlreadyExists) {
-                    fault.hint =
-                        Some(format!("another rule has that priority: give services.{service}.priority another"));
-                }
-                fault
-            })?;
-        emit(Fact::Changed(Changed::new("created", format!("listener rule for {service} (priority {priority})"))));
-        let arn = answer.rules.unwrap_or_default().into_iter().next().and_then(|rule| rule.rule_arn);
-        return arn.ok_or_else(|| Fault::new(doing("creating"), "the answer names no rule"));
+        return create(clients, service, listener, wanted, emit).await;
     };
     let arn = rule.rule_arn.clone().unwrap_or_default();
     let mut changed = false;
@@ -107,6 +94,67 @@ async fn put_rule(
         emit(Fact::Changed(Changed::new("updated", format!("listener rule for {service} (priority {priority})"))));
     }
     Ok(arn)
+}
+
+/// Creates a rule. CreateRule has no token, so a call whose answer was lost is not sent again before a look whether it
+/// was done.
+async fn create(
+    clients: &Clients,
+    service: &str,
+    listener: &str,
+    wanted: &Json,
+    emit: Emit<'_>,
+) -> Result<String, Fault> {
+    let priority = priority(wanted);
+    let doing = format!("creating the listener rule for {service} (priority {priority})");
+    let once = aws_sdk_elasticloadbalancingv2::config::Builder::new().retry_config(RetryConfig::disabled());
+    let mut attempt = 1;
+    loop {
+        let answer = clients
+            .elbv2()
+            .create_rule()
+            .listener_arn(listener)
+            .priority(priority)
+            .set_conditions(Some(list(wanted, "Conditions").iter().map(condition).collect()))
+            .set_actions(Some(list(wanted, "Actions").iter().map(action).collect()))
+            .customize()
+            .config_override(once.clone())
+            .send()
+            .await;
+        let said = || {
+            emit(Fact::Changed(Changed::new("created", format!("listener rule for {service} (priority {priority})"))))
+        };
+        let mut fault = match answer {
+            Ok(answer) => {
+                said();
+                let arn = answer.rules.unwrap_or_default().into_iter().next().and_then(|rule| rule.rule_arn);
+                return arn.ok_or_else(|| Fault::new(doing, "the answer names no rule"));
+            }
+            Err(error) => fault(&doing, &error),
+        };
+        let taken = means(&fault, Code::AlreadyExists);
+        let passing = fault.code.is_none() || means(&fault, Code::Throttled) || means(&fault, Code::Server);
+        if !taken && !passing {
+            return Err(fault);
+        }
+        let rules = describe(clients, service, listener).await?;
+        if let Some(arn) = rules.iter().find(|rule| is_same(rule, wanted)).and_then(|rule| rule.rule_arn.clone()) {
+            said();
+            return Ok(arn);
+        }
+        if taken {
+            fault.hint = Some(format!("another rule has that priority: give services.{service}.priority another"));
+        }
+        if taken || attempt == ATTEMPTS {
+            return Err(fault);
+        }
+        tokio::time::sleep(Duration::from_millis(500 * attempt)).await;
+        attempt += 1;
+    }
+}
+
+fn priority(wanted: &Json) -> i32 {
+    wanted["Priority"].as_i64().and_then(|number| i32::try_from(number).ok()).unwrap_or_default()
 }
 
 /// A rule is ours if it forwards to the target group, or, for a redirect, if it leads to the same host. After a shift
