@@ -36,6 +36,8 @@ pub enum ProbeVia {
         name: String,
         /// The account it belongs to.
         account: String,
+        /// The region it is in.
+        region: String,
     },
 }
 
@@ -67,17 +69,17 @@ impl Probe {
         }
     }
 
-    /// Host and Authorization for a local AWS: the port in Host picks the listener, the credential's account is the
-    /// load balancer's.
+    /// Host and Authorization for a local AWS: the port in Host picks the listener, the credential's account and region
+    /// are the load balancer's.
     pub fn local_headers(&self) -> (String, String) {
         let port = if self.tls { 443 } else { 80 };
-        let account = match &self.via {
-            ProbeVia::Local { account, .. } => account.as_str(),
-            ProbeVia::LoadBalancer { .. } => "",
+        let credential = match &self.via {
+            ProbeVia::Local { account, region, .. } => format!("{account}/20260101/{region}/execute-api/aws4_request"),
+            ProbeVia::LoadBalancer { .. } => String::new(),
         };
         (
             format!("{}:{port}", self.host.as_deref().unwrap_or("localhost")),
-            format!("AWS4-HMAC-SHA256 Credential={account}/local"),
+            format!("AWS4-HMAC-SHA256 Credential={credential}"),
         )
     }
 

@@ -91,7 +91,7 @@ impl<'a> Edge<'a> {
         match &self.options.endpoint {
             Endpoint::Aws => ProbeVia::LoadBalancer { dns_name },
             Endpoint::Sandbox { url, account, .. } => {
-                ProbeVia::Local { url: url.clone(), name, account: account.clone() }
+                ProbeVia::Local { url: url.clone(), name, account: account.clone(), region: self.env.region.clone() }
             }
         }
     }

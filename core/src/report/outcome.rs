@@ -270,7 +270,11 @@ fn count(fold: &Fold) -> (Counts, Counts, BTreeMap<String, Vec<String>>) {
             resources.add(verb, *number);
         }
         if !entry.what.left_out.is_empty() {
-            left_out.entry(stack.to_owned()).or_default().extend(entry.what.left_out.iter().cloned());
+            let kinds = left_out.entry(stack.to_owned()).or_default();
+            kinds.extend(entry.what.left_out.iter().cloned());
+            // A stack that is created and then protected is put twice.
+            kinds.sort();
+            kinds.dedup();
         }
     }
     stacks.unchanged =
