@@ -47,9 +47,6 @@ async fn a_first_deployment_of_a_program_that_ends_is_a_failure() {
     assert!(shown.contains("EssentialContainerExited"), "{shown}");
     assert_eq!(failure.cause.as_ref().unwrap().0, "exit-nonzero");
     assert_eq!(failure.users.as_deref(), Some("worker was never served before"));
-    // The run after it attaches to the same deployment and says the same: never healthy by a lucky look.
-    let again = app.run("staging").await;
-    assert_ne!(again.outcome.exit_code, 0, "{:?}", again.services());
 }
 
 #[tokio::test]
