@@ -131,10 +131,14 @@ impl Watch {
             return self.gone("the service is being deleted");
         }
         let primary = service.primary();
-        if self.ours.is_none()
-            && let Some(primary) = primary.filter(|primary| primary.revision == self.revision)
-        {
-            self.ours = Some(primary.id.clone());
+        if self.ours.is_none() {
+            // Turned back or overtaken before the first look, it is no longer the primary. One of our revision that is
+            // complete and yet not the primary is an older deployment that drains.
+            let mine = service.deployments.iter().find(|deployment| {
+                deployment.revision == self.revision
+                    && (deployment.status == "PRIMARY" || deployment.rollout != Rollout::Completed)
+            });
+            self.ours = mine.map(|mine| mine.id.clone());
         }
         let serves = self.serves(service, seen.healthy_targets);
         self.serving = if serves { self.serving + 1 } else { 0 };
@@ -173,7 +177,10 @@ impl Watch {
         };
         match deployment.status.as_str() {
             "SUCCESSFUL" if self.serves(service, healthy_targets) => ending(Verdict::Succeeded, serving()),
-            "ROLLBACK_SUCCESSFUL" if self.first => ending(Verdict::Failed, None),
+            // Where another revision serves, there was one to go back to, whatever was known before.
+            "ROLLBACK_SUCCESSFUL" if self.first && serving().is_none_or(|serving| serving == self.revision) => {
+                ending(Verdict::Failed, None)
+            }
             "ROLLBACK_SUCCESSFUL" => ending(Verdict::RolledBack, serving()),
             "ROLLBACK_FAILED" => ending(Verdict::Failed, None),
             // A person's stop and a failure without rollback both end so; only a newer deployment makes it superseded.

@@ -188,3 +188,29 @@ fn a_hook_that_awaits_action_is_a_pause() {
         Some(ServiceDeployment { arn: "sd".into(), status: "IN_PROGRESS".into(), reason: String::new(), hooks });
     assert_eq!(verdict(&mut watch, &seen), Some(Verdict::Paused));
 }
+
+#[test]
+fn what_happened_before_the_first_look_is_seen() {
+    let ours = |rollout| deployment("d2", "ACTIVE", NEW, rollout, "tasks failed to start.");
+    let first = |revision| deployment("d3", "PRIMARY", revision, Rollout::Completed, "rolling back");
+    let mut watch = Watch::new(NEW, true);
+    let turned_back = service(2, vec![first(OLD), ours(Rollout::Failed)]);
+    assert_eq!(verdict(&mut watch, &turned_back), Some(Verdict::RolledBack));
+    let mut watch = Watch::new(NEW, false);
+    let newer = deployment("d3", "PRIMARY", "api:3", Rollout::InProgress, "");
+    assert_eq!(verdict(&mut watch, &service(2, vec![newer, ours(Rollout::InProgress)])), Some(Verdict::Superseded));
+    // An older deployment of the same revision that drains is not ours.
+    let mut watch = Watch::new(NEW, false);
+    let stale = service(2, vec![first(OLD), ours(Rollout::Completed)]);
+    assert_eq!(verdict(&mut watch, &stale), None);
+
+    let mut watch = Watch::new(NEW, true);
+    let mut told = service(2, vec![first(OLD)]);
+    told.deployment = Some(ServiceDeployment {
+        arn: "sd".into(),
+        status: "ROLLBACK_SUCCESSFUL".into(),
+        reason: String::new(),
+        hooks: Vec::new(),
+    });
+    assert_eq!(verdict(&mut watch, &told), Some(Verdict::RolledBack));
+}

@@ -270,9 +270,12 @@ impl Service {
     /// The key of the tag that says whether we gave it autoscaling: `true` or `false`.
     pub const SCALES: &'static str = "finance-infra:scales";
 
-    /// The mark's fingerprint.
+    /// The mark's fingerprint, where the service still runs the revision that the mark names: after a rollback it does
+    /// not, though the tag stays.
     pub fn fingerprint(&self) -> Option<&str> {
-        self.mark.as_deref()?.split_once('@').map(|(fingerprint, _)| fingerprint)
+        let (fingerprint, marked) = self.mark.as_deref()?.split_once('@')?;
+        let revision = self.revision.shown();
+        (revision.rsplit(':').next() == Some(marked)).then_some(fingerprint)
     }
 
     /// The deployment ECS is working towards.

@@ -12,7 +12,7 @@ use crate::support::{
 };
 
 /// What has all stages but few stacks.
-const SMALL: &str = "
+pub const SMALL: &str = "
 app: shop
 region: us-east-1
 environments: { staging: {} }
@@ -27,14 +27,14 @@ const AT_ONCE: usize = 4;
 const SECRETS: [&str; 5] =
     ["JWT_SECRET_KEY", "DEVISE_JWT_SECRET_KEY", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "NEXTAUTH_SECRET"];
 
-async fn fresh(file: &str) -> App {
+pub async fn fresh(file: &str) -> App {
     let mut app = App::new(file).await;
     app.variables = SECRETS.map(|name| (name.to_owned(), format!("value of {name}"))).into();
     app
 }
 
 /// What an undisturbed run leaves, and the calls it makes.
-async fn undisturbed(file: &str) -> (Vec<String>, Vec<Call>) {
+pub async fn undisturbed(file: &str) -> (Vec<String>, Vec<Call>) {
     let app = fresh(file).await;
     let ran = app.run("staging").await;
     assert_eq!(ran.troubles(), NOTHING);

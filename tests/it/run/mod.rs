@@ -1,9 +1,11 @@
 //! The pipeline on a real emulator: from nothing to healthy and again, what a change touches, what a kill, a cut or a
 //! bad image leaves.
 
+mod binary;
 mod changes;
 mod containers;
 mod kills;
+mod verdicts;
 
 use crate::support::app::{App, EXAMPLE};
 
