@@ -65,7 +65,10 @@ impl App {
                 return Some(Self::start(file, vec![host]).await);
             }
         }
-        eprintln!("skipped: no Docker engine answers");
+        #[allow(clippy::print_stderr)]
+        {
+            eprintln!("skipped: no Docker engine answers");
+        }
         None
     }
 

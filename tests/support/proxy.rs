@@ -21,8 +21,6 @@ use super::scripted::field;
 /// A call as it came.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// How many came before it since the proxy was last told what to do.
-    pub n: usize,
     /// The operation, or method and path where none is named: `CreateStack`, `PUT /v2/api/manifests/x`.
     pub action: String,
     /// The body, as text.
@@ -204,7 +202,7 @@ impl Behind {
         let counted = !head.uri.path().starts_with("/_ministack/");
         let effect = if counted {
             let mut state = self.state.lock().unwrap();
-            let call = Call { n: state.calls.len() - state.since, action, body: text };
+            let call = Call { action, body: text };
             state.calls.push(call.clone());
             (state.decide)(&call)
         } else {
