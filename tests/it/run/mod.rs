@@ -4,6 +4,7 @@
 mod binary;
 mod changes;
 mod containers;
+mod credentials;
 mod kills;
 mod verdicts;
 
