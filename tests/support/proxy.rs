@@ -21,8 +21,6 @@ use super::scripted::field;
 /// A call as it came.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// How many came before it since the proxy was last told what to do.
-    pub n: usize,
     /// The operation, or method and path where none is named: `CreateStack`, `PUT /v2/api/manifests/x`.
     pub action: String,
     /// The body, as text.
@@ -60,7 +58,7 @@ type Decide = Box<dyn FnMut(&Call) -> Effect + Send>;
 
 struct State {
     calls: Vec<Call>,
-    /// Calls from here on count for `Call::n`.
+    /// Calls from here on came since it was last told what to do.
     since: usize,
     decide: Decide,
 }
@@ -107,14 +105,14 @@ impl Proxy {
         Self { url: format!("http://127.0.0.1:{port}"), port, state, held, task: task.abort_handle() }
     }
 
-    /// From now on this is done to calls; they are counted from 0.
+    /// From now on this is done to calls, and `calls` begins anew.
     pub fn set(&self, decide: impl FnMut(&Call) -> Effect + Send + 'static) {
         let mut state = self.state.lock().unwrap();
         state.since = state.calls.len();
         state.decide = Box::new(decide);
     }
 
-    /// From now on all calls go through; they are counted from 0.
+    /// From now on all calls go through, and `calls` begins anew.
     pub fn pass(&self) {
         self.set(|_| Effect::Pass);
     }
@@ -197,7 +195,7 @@ impl Behind {
         let counted = !head.uri.path().starts_with("/_ministack/");
         let effect = if counted {
             let mut state = self.state.lock().unwrap();
-            let call = Call { n: state.calls.len() - state.since, action, body: text };
+            let call = Call { action, body: text };
             state.calls.push(call.clone());
             (state.decide)(&call)
         } else {

@@ -55,10 +55,10 @@ async fn with_canaries() -> App {
 fn shows_nothing(output: &Output, context: &str) {
     for (stream, bytes) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
         let text = String::from_utf8_lossy(bytes);
-        for n in 0..ODD.len() {
+        for (n, odd) in ODD.iter().enumerate() {
             if let Some(at) = text.find(&canary(n)) {
                 let around: String = text[..at].chars().rev().take(80).collect::<Vec<_>>().into_iter().rev().collect();
-                panic!("{context}: canary {n} ({:?}) on {stream} after {around:?}", ODD[n]);
+                panic!("{context}: canary {n} ({odd:?}) on {stream} after {around:?}");
             }
         }
     }
