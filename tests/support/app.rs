@@ -59,6 +59,7 @@ impl App {
     }
 
     /// The same with tasks that are containers; says so where no Docker engine answers.
+    #[allow(clippy::print_stderr)]
     pub async fn with_engine(file: &str) -> Option<Self> {
         for host in sandbox::Settings::from_process().unwrap().docker_hosts {
             if sandbox::engine_answers(&host).await {

@@ -58,7 +58,7 @@ type Decide = Box<dyn FnMut(&Call) -> Effect + Send>;
 
 struct State {
     calls: Vec<Call>,
-    /// Calls from here on count for `Call::n`.
+    /// Calls from here on came since it was last told what to do.
     since: usize,
     decide: Decide,
 }
@@ -105,14 +105,14 @@ impl Proxy {
         Self { url: format!("http://127.0.0.1:{port}"), port, state, held, task: task.abort_handle() }
     }
 
-    /// From now on this is done to calls; they are counted from 0.
+    /// From now on this is done to calls, and `calls` begins anew.
     pub fn set(&self, decide: impl FnMut(&Call) -> Effect + Send + 'static) {
         let mut state = self.state.lock().unwrap();
         state.since = state.calls.len();
         state.decide = Box::new(decide);
     }
 
-    /// From now on all calls go through; they are counted from 0.
+    /// From now on all calls go through, and `calls` begins anew.
     pub fn pass(&self) {
         self.set(|_| Effect::Pass);
     }

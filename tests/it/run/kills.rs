@@ -99,7 +99,7 @@ async fn killed_at(file: &'static str, moments: usize) {
 #[tokio::test]
 async fn a_cut_connection_is_tried_again_or_named() {
     let (expected, calls) = undisturbed(SMALL).await;
-    let moments = (0..12).map(|i| (i * (calls.len() - 1) / 11, i % 2 == 0));
+    let moments = (0..8).map(|i| (i * (calls.len() - 1) / 7, i % 2 == 0));
     let expected = &expected;
     stream::iter(moments)
         .for_each_concurrent(AT_ONCE, |(nth, arrives)| async move {
