@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{Stage, facts_asked};
 use crate::{
-    plan::{Action, Ask, DesiredService, Known, Node, NodeId, Refusal, RunTask as Run, World},
+    plan::{Action, Ask, DesiredService, Known, Node, NodeId, Refusal, RunTask as Run, World, digest},
     service::{self, stack_key},
     workflow::{Environment, OneOffTask, Service, Value},
 };
@@ -189,6 +189,10 @@ fn action(
         .and_then(|arn| world.task_runs.get(&started_by(arn)))
         .and_then(|runs| runs.iter().find(|run| !run.stopped || run.exit_code == Some(0)).map(|run| run.arn.clone()));
     let started_by = revision.known().map(started_by).unwrap_or_default();
+    // A call whose answer was lost is answered with the task it started. A task that failed before is another attempt.
+    // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
+    let attempt = world.task_runs.get(&started_by).map_or(0, Vec::len);
+    let token = digest(&format!("{}/{started_by}/{attempt}", revision.shown()));
     Run {
         service: service.name.clone(),
         purpose: purpose.as_str().to_owned(),
@@ -199,6 +203,7 @@ fn action(
             "enableECSManagedTags": true,
             "propagateTags": "TASK_DEFINITION",
             "startedBy": started_by,
+            "clientToken": token,
             "overrides": { "containerOverrides": [{ "name": service.name, "command": command }] },
         }),
         revision,
