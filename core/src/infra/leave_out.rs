@@ -93,6 +93,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::infra::{
+        Resource, Template, attribute, edge, network, reference, substitute,
+        testing::{environment, only},
+    };
 
     #[test]
     fn what_cannot_stand_without_an_unknown_type_goes_with_it() {
@@ -141,5 +145,56 @@ mod tests {
                 "Resources": { "B": { "Type": "X", "Properties": { "Of": [{ "Ref": "Kept" }] } } },
             })
         );
+    }
+
+    fn without(template: &Template, kinds: &[&str]) -> (Json, Vec<String>) {
+        let kinds = kinds.iter().map(|it| (*it).to_owned()).collect();
+        let (rest, gone) = leave_out(&template.to_json(), &kinds, &BTreeSet::new());
+        (rest, gone.into_iter().collect())
+    }
+
+    #[test]
+    fn a_route_to_a_gateway_that_is_unknown_goes_and_its_table_stays() {
+        let template = only(network::stacks(&environment("staging")));
+        let (rest, gone) = without(&template, &["AWS::EC2::NatGateway", "AWS::EC2::EIP", "AWS::EC2::FlowLog"]);
+        assert_eq!(gone, ["FlowLog", "NatAddress1", "NatGateway1", "PrivateRoute1", "PrivateRoute2"]);
+        let has = |section: &str, id: &str| rest[section].get(id).is_some();
+        assert!(has("Resources", "PrivateRouteTable1") && has("Resources", "FlowLogGroup"));
+        assert!(template.outputs.contains_key("NatAddresses") && !has("Outputs", "NatAddresses"));
+        assert_eq!(rest["Outputs"].as_object().unwrap().len() + 1, template.outputs.len());
+    }
+
+    #[test]
+    fn an_association_and_a_rule_go_and_the_web_acl_stays() {
+        let template = only(edge::stacks(&environment("staging")));
+        // Where the network has no gateways it has no addresses of theirs, and nobody can give this parameter.
+        let kinds = ["AWS::WAFv2::WebACLAssociation", "AWS::WAFv2::IPSet"].map(str::to_owned).into();
+        let (rest, gone) = leave_out(&template.to_json(), &kinds, &BTreeSet::from(["NatAddresses".to_owned()]));
+        let gone: Vec<String> = gone.into_iter().collect();
+        assert_eq!(gone, ["OwnAddresses", "WebAclAssociation"]);
+        let rules = rest["Resources"]["WebAcl"]["Properties"]["Rules"].as_array().unwrap();
+        let before = template.resources["WebAcl"].properties["Rules"].as_array().unwrap();
+        assert_eq!(rules[..], before[1..], "the rule over the addresses is gone, alone");
+        assert!(template.parameters.contains_key("NatAddresses") && rest["Parameters"].get("NatAddresses").is_none());
+    }
+
+    #[test]
+    fn what_refers_to_what_goes_by_reference_goes_too() {
+        let mut template = Template::default();
+        template.add("A", Resource::new("X::Unknown", json!({})));
+        template.add("B", Resource::new("X::Known", json!({ "Of": attribute("A", "Arn") })));
+        template.add("C", Resource::new("X::Known", json!({ "Name": substitute("${B}-x") })));
+        template.add("D", Resource::new("X::Known", json!({ "List": [reference("C"), "kept"] })).after("A"));
+        template.add("E", Resource::new("X::Known", json!({ "List": [{ "Of": { "C": reference("C") } }], "Kept": 1 })));
+        let (rest, gone) = without(&template, &["X::Unknown"]);
+        assert_eq!(gone, ["A", "B", "C"]);
+        assert_eq!(rest["Resources"]["D"], json!({ "Type": "X::Known", "Properties": { "List": ["kept"] } }));
+        assert_eq!(rest["Resources"]["E"], json!({ "Type": "X::Known", "Properties": { "Kept": 1 } }));
+    }
+
+    #[test]
+    fn a_template_whose_types_are_all_known_is_the_same() {
+        let template = only(edge::stacks(&environment("production")));
+        assert_eq!(without(&template, &["X::Unknown"]), (template.to_json(), Vec::new()));
     }
 }

@@ -22,7 +22,6 @@ mod roles;
 mod service_roles;
 pub mod services;
 mod template;
-mod without;
 
 pub use alarms::physical_names as alarm_names;
 pub use create_only::{CreateOnly, create_only, holds};
