@@ -12,3 +12,4 @@ mod image;
 mod run;
 mod sandbox;
 mod stacks;
+mod verdict;

@@ -1,6 +1,8 @@
 //! What the integration tests share.
 
 pub mod app;
+#[allow(dead_code)]
+pub mod ecs;
 mod emulator;
 pub mod inventory;
 pub mod program;

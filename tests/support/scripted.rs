@@ -3,7 +3,6 @@
 
 use std::{
     collections::BTreeMap,
-    convert::Infallible,
     sync::{Arc, Mutex},
 };
 
@@ -46,9 +45,14 @@ impl Request {
 
 /// A field of a form, decoded.
 pub(super) fn field(body: &str, name: &str) -> Option<String> {
-    body.split('&').find_map(|pair| {
+    fields(body).find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
+/// The fields of a form, decoded.
+pub(super) fn fields(body: &str) -> impl Iterator<Item = (String, String)> + '_ {
+    body.split('&').filter_map(|pair| {
         let (key, value) = pair.split_once('=')?;
-        (decode(key) == name).then(|| decode(value))
+        Some((decode(key), decode(value)))
     })
 }
 
@@ -93,6 +97,17 @@ impl Answer {
         );
         Self { status: 400, kind: "text/xml", body }
     }
+
+    /// A JSON-protocol answer.
+    pub fn json(json: &serde_json::Value) -> Self {
+        Self { status: 200, kind: "application/x-amz-json-1.1", body: json.to_string() }
+    }
+
+    /// A JSON-protocol error.
+    pub fn json_error(status: u16, code: &str, message: &str) -> Self {
+        let body = serde_json::json!({ "__type": code, "message": message }).to_string();
+        Self { status, kind: "application/x-amz-json-1.1", body }
+    }
 }
 
 struct Rule {
@@ -127,32 +142,51 @@ impl Script {
     }
 
     /// Listens.
-    pub async fn start(self) -> Scripted {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let script = Arc::new(Mutex::new(self));
-        let requests = Arc::new(Mutex::new(Vec::new()));
-        let seen = requests.clone();
-        let task = tokio::spawn(async move {
-            loop {
-                let (stream, _) = listener.accept().await.unwrap();
-                let (script, seen) = (script.clone(), seen.clone());
-                tokio::spawn(async move {
-                    let serve = service_fn(move |request| answer(request, script.clone(), seen.clone()));
-                    // A client that goes away is no error of ours.
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
-                });
-            }
-        });
-        Scripted { url, requests, task: task.abort_handle() }
+    pub async fn start(mut self) -> Scripted {
+        listen(move |request| Some(self.answer(request))).await
     }
 }
 
+/// Listens, and answers as `decide` says; where it has no answer the connection is cut.
+pub(super) async fn listen(decide: impl FnMut(&Request) -> Option<Answer> + Send + 'static) -> Scripted {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let decide: Decide = Arc::new(Mutex::new(decide));
+    let requests = Arc::new(Mutex::new(Vec::new()));
+    let seen = requests.clone();
+    let task = tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let (decide, seen) = (decide.clone(), seen.clone());
+            tokio::spawn(async move {
+                let serve = service_fn(move |request| answer(request, decide.clone(), seen.clone()));
+                // A client that goes away is no error of ours, and a cut is none here.
+                let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), serve).await;
+            });
+        }
+    });
+    Scripted { url, requests, task: task.abort_handle() }
+}
+
+type Decide = Arc<Mutex<dyn FnMut(&Request) -> Option<Answer> + Send>>;
+
+/// The connection is to be cut.
+#[derive(Debug)]
+struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("cut")
+    }
+}
+
+impl std::error::Error for Cut {}
+
 async fn answer(
     request: hyper::Request<Incoming>,
-    script: Arc<Mutex<Script>>,
+    decide: Decide,
     seen: Arc<Mutex<Vec<Request>>>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Full<Bytes>>, Cut> {
     let (head, body) = request.into_parts();
     let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
     let request = Request {
@@ -165,8 +199,9 @@ async fn answer(
             .collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
-    let answer = script.lock().unwrap().answer(&request);
+    let answer = (*decide.lock().unwrap())(&request);
     seen.lock().unwrap().push(request);
+    let answer = answer.ok_or(Cut)?;
     let response = Response::builder()
         .status(answer.status)
         .header("content-type", answer.kind)

@@ -2,7 +2,7 @@
 
 use super::{Stage, facts_asked};
 use crate::{
-    plan::{Action, Ask, Follow, Known, Node, NodeId, Refusal, World},
+    plan::{Action, Ask, DesiredService, Follow, Known, Node, NodeId, Refusal, World},
     service::Facts,
     workflow::Environment,
 };
@@ -32,8 +32,14 @@ impl Stage for WaitHealthy {
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        let service = node.service.as_ref().and_then(|name| env.services.get(name));
-        service.map(|service| facts_asked(env, service, world)).unwrap_or_default()
+        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+        let mut asks = facts_asked(env, service, world);
+        let known = asks.iter().all(|ask| world.answered.contains(ask));
+        // A run that was killed before it marked the service is attached to as well: the newest revision is ours.
+        if known && !DesiredService::of(env, service, world).is_deployed(world) {
+            asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
+        }
+        asks
     }
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
