@@ -4,7 +4,7 @@
 //!
 //! - [`text`]: secrets, foreign text, redaction, positions in a file, near misses
 //! - [`workflow`]: the workflow file: types by section, loading, merging, interpolation, validation, schema
-//! - [`iam`]: the policy language of the roles we render
+//! - [`iam`]: the policy language of the roles we render, their names, and the evaluator that judges policies
 //! - [`infra`]: `Environment` → CloudFormation templates; one file a stack, one list
 //! - [`service`]: `Environment` → task definition, ECS service, listener rule, scaling
 //! - [`plan`]: `World`, `Plan`, `Action`, `Change`, the guard, fingerprints
