@@ -26,7 +26,7 @@ pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Resu
     let seen = describe(clients, &put.service, &listener).await?;
     let mut first = None;
     for wanted in &put.rules {
-        let arn = put_rule(clients, &put.service, &listener, wanted, &seen, emit).await?;
+        let arn = put_rule(clients, put, &listener, wanted, &seen, emit).await?;
         first.get_or_insert(arn);
     }
     Ok(first.unwrap_or_default())
@@ -54,17 +54,18 @@ async fn describe(clients: &Clients, service: &str, listener: &str) -> Result<Ve
 
 async fn put_rule(
     clients: &Clients,
-    service: &str,
+    put: &PutRule,
     listener: &str,
     wanted: &Json,
     seen: &[Rule],
     emit: Emit<'_>,
 ) -> Result<String, Fault> {
+    let service = put.service.as_str();
     let priority = priority(wanted);
     let conditions: Vec<RuleCondition> = list(wanted, "Conditions").iter().map(condition).collect();
     let doing = |verb: &str| format!("{verb} the listener rule for {service} (priority {priority})");
-    let Some(rule) = seen.iter().find(|rule| is_same(rule, wanted)) else {
-        return create(clients, service, listener, wanted, emit).await;
+    let Some(rule) = seen.iter().find(|rule| is_same(rule, wanted, &put.groups)) else {
+        return create(clients, put, listener, wanted, emit).await;
     };
     let arn = rule.rule_arn.clone().unwrap_or_default();
     let mut changed = false;
@@ -100,11 +101,12 @@ async fn put_rule(
 /// was done.
 async fn create(
     clients: &Clients,
-    service: &str,
+    put: &PutRule,
     listener: &str,
     wanted: &Json,
     emit: Emit<'_>,
 ) -> Result<String, Fault> {
+    let service = put.service.as_str();
     let priority = priority(wanted);
     let doing = format!("creating the listener rule for {service} (priority {priority})");
     let once = aws_sdk_elasticloadbalancingv2::config::Builder::new().retry_config(RetryConfig::disabled());
@@ -138,7 +140,9 @@ async fn create(
             return Err(fault);
         }
         let rules = describe(clients, service, listener).await?;
-        if let Some(arn) = rules.iter().find(|rule| is_same(rule, wanted)).and_then(|rule| rule.rule_arn.clone()) {
+        if let Some(arn) =
+            rules.iter().find(|rule| is_same(rule, wanted, &put.groups)).and_then(|rule| rule.rule_arn.clone())
+        {
             said();
             return Ok(arn);
         }
@@ -157,16 +161,17 @@ fn priority(wanted: &Json) -> i32 {
     wanted["Priority"].as_i64().and_then(|number| i32::try_from(number).ok()).unwrap_or_default()
 }
 
-/// A rule is ours if it forwards to the target group, or, for a redirect, if it leads to the same host. After a shift
-/// the other of two target groups may be the live one: both are named in a forward with weights.
-fn is_same(rule: &Rule, wanted: &Json) -> bool {
+/// A rule is ours if it forwards to one of the service's target groups, or, for a redirect, if it leads to the same
+/// host. After a shift the other of two target groups may be the live one, alone or in a forward with weights.
+fn is_same(rule: &Rule, wanted: &Json, groups: &[String]) -> bool {
     list(wanted, "Actions").iter().any(|wanted| {
         rule.actions().iter().any(|action| match text(wanted, "Type") {
             "forward" => {
-                let group = text(wanted, "TargetGroupArn");
-                action.target_group_arn() == Some(group)
+                let wanted = text(wanted, "TargetGroupArn");
+                let is_ours = |group: &str| group == wanted || groups.iter().any(|ours| ours == group);
+                action.target_group_arn().is_some_and(is_ours)
                     || action.forward_config().is_some_and(|config| {
-                        config.target_groups().iter().any(|tuple| tuple.target_group_arn() == Some(group))
+                        config.target_groups().iter().filter_map(|tuple| tuple.target_group_arn()).any(is_ours)
                     })
             }
             _ => action

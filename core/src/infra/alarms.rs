@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Resource, Template, attribute, cluster, edge};
-use crate::workflow::{Environment, LoadBalancer, Service, Strategy};
+use crate::workflow::{Environment, LoadBalancer, Service};
 
 /// Answers with a server error within a minute that are no accident.
 const ERRORS_A_MINUTE: u32 = 10;
@@ -64,11 +64,10 @@ const ALL: [Alarm; 6] = [
 /// The alarms a service has.
 fn of(service: &Service) -> impl Iterator<Item = &'static Alarm> {
     let (running, routed) = (service.is_running(), service.is_routed());
-    let shifts = service.deploy.strategy != Strategy::Rolling;
     ALL.iter().filter(move |alarm| match alarm.group {
         None => running,
         Some("TargetGroup") => routed,
-        Some(_) => routed && shifts,
+        Some(_) => service.has_alternate(),
     })
 }
 

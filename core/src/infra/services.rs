@@ -9,7 +9,7 @@ use super::{
     Export, Holds, Keep, Resource, StackDesired, Template, alarms, attribute, cluster, network, reference,
     service_roles,
 };
-use crate::workflow::{Database, Environment, SecretSource, Service, Strategy};
+use crate::workflow::{Database, Environment, SecretSource, Service};
 
 /// The key of a service's stack.
 pub fn key(service: &str) -> String {
@@ -35,11 +35,11 @@ pub enum Of {
     TargetGroupArn,
     /// The same as metrics name it.
     TargetGroupFullName,
-    /// The second target group; only where it is routed and traffic is shifted.
+    /// The second target group; only where it has two.
     AlternateTargetGroupArn,
     /// The same as metrics name it.
     AlternateTargetGroupFullName,
-    /// The role that shifts traffic; only where it is routed and traffic is shifted.
+    /// The role that shifts traffic; only where it has two.
     InfrastructureRoleArn,
     /// The role that starts a scheduled task.
     SchedulerRoleArn,
@@ -83,11 +83,6 @@ pub fn stack(env: &Environment, service: &Service) -> StackDesired {
     stack.target_groups();
     alarms::add(&mut stack.template, env, service);
     StackDesired::new(key(&service.name), stack.template).of_service(&service.name)
-}
-
-/// Whether the service gets traffic that ECS shifts from one target group to the other.
-fn shifts(service: &Service) -> bool {
-    service.is_routed() && service.deploy.strategy != Strategy::Rolling
 }
 
 /// Whether a container of the service reads this kind of secret.
@@ -170,7 +165,7 @@ impl Stack<'_> {
         self.template.add("TaskRole", task);
         self.export(Of::TaskRoleArn, attribute("TaskRole", "Arn"));
 
-        if shifts(self.service) {
+        if self.service.has_alternate() {
             let role = service_roles::infrastructure(&mut self.template, self.env);
             self.template.add("InfrastructureRole", role.origin(self.origin("deploy.strategy")));
             self.export(Of::InfrastructureRoleArn, attribute("InfrastructureRole", "Arn"));
@@ -218,7 +213,7 @@ impl Stack<'_> {
         self.template.add("TargetGroup", target_group(self.service, &vpc).origin(&origin));
         self.export(Of::TargetGroupArn, reference("TargetGroup"));
         self.export(Of::TargetGroupFullName, attribute("TargetGroup", "TargetGroupFullName"));
-        if shifts(self.service) {
+        if self.service.has_alternate() {
             self.template.add("AlternateTargetGroup", target_group(self.service, &vpc).origin(&origin));
             self.export(Of::AlternateTargetGroupArn, reference("AlternateTargetGroup"));
             let name = attribute("AlternateTargetGroup", "TargetGroupFullName");

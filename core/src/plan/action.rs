@@ -151,6 +151,8 @@ pub struct PutRule {
     pub service: String,
     /// CreateRule's inputs, in the order of their priorities: the service's own rule, then its redirects.
     pub rules: Vec<Json>,
+    /// The service's target groups. After a shift either may be the live one, so a rule to either is its rule.
+    pub groups: Vec<String>,
 }
 
 /// See [`Action::PutService`].

@@ -55,7 +55,14 @@ impl Facts for Known<'_> {
         DesiredService::of(self.env, service, self.world).revision(self.env, self.world).unwrap_or_else(pending)
     }
 
+    /// The rule that was put, or the one the service names: a rule keeps its ARN, and to name another deploys.
     fn rule(&self, service: &str) -> Value {
-        self.world.rules.get(service).cloned().unwrap_or_else(|| Value::Pending(format!("${{rule.{service}}}")))
+        let put = self.world.rules.get(service).cloned();
+        let named = || {
+            let seen = &self.world.service(service)?.json;
+            let rule = &seen["loadBalancers"][0]["advancedConfiguration"]["productionListenerRule"];
+            rule.as_str().map(Value::from)
+        };
+        put.or_else(named).unwrap_or_else(|| Value::Pending(format!("${{rule.{service}}}")))
     }
 }

@@ -249,7 +249,10 @@ fn verdict(exit: Exit, fold: &Fold) -> Verdict {
         Exit::Waiting => {
             let paused = fold.failures.iter().any(|failure| {
                 failure.what.exit == Exit::Waiting
-                    && failure.node.as_ref().is_some_and(|node| node.stage == "wait-healthy")
+                    && failure
+                        .node
+                        .as_ref()
+                        .is_some_and(|node| matches!(node.stage.as_str(), "wait-healthy" | "deploy-service"))
             });
             if paused { Verdict::Paused } else { Verdict::Waiting }
         }

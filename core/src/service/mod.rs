@@ -17,7 +17,7 @@ use crate::workflow::{Outputs, SecretSource, Service, Text, Value};
 pub use definition::{SECRET_VERSIONS_LABEL, definition};
 pub use rule::rules;
 pub use scaling::{Autoscaling, autoscaling};
-pub use settings::{settings, update_of};
+pub use settings::{has_alternate, settings, under_rolling, update_of};
 
 /// What renderings need to know of the world.
 pub trait Facts: Outputs {

@@ -75,7 +75,35 @@ pub fn update_of(service: &Service, settings: &Json, seen: &Json) -> Json {
             out.insert(list.into(), json!([]));
         }
     }
+    if let Some(Json::Object(configuration)) = out.get_mut("deploymentConfiguration") {
+        let seen = &seen["deploymentConfiguration"];
+        if seen["lifecycleHooks"].as_array().is_some_and(|hooks| !hooks.is_empty()) {
+            configuration.entry("lifecycleHooks").or_insert_with(|| json!([]));
+        }
+        if seen["alarms"]["enable"] == true {
+            let none = || json!({ "alarmNames": [], "enable": false, "rollback": false });
+            configuration.entry("alarms").or_insert_with(none);
+        }
+    }
     Json::Object(out)
+}
+
+/// The same settings under a rolling deployment: with these a service that has one target group takes its second.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-rolling-to-bluegreen.html>
+pub fn under_rolling(settings: &Json) -> Json {
+    let mut out = settings.clone();
+    if let Some(Json::Object(configuration)) = out.get_mut("deploymentConfiguration") {
+        configuration.insert("strategy".into(), "ROLLING".into());
+        for only_with_shifts in ["canaryConfiguration", "linearConfiguration", "lifecycleHooks"] {
+            configuration.remove(only_with_shifts);
+        }
+    }
+    out
+}
+
+/// Whether a service (DescribeServices' answer, or settings) has a second target group.
+pub fn has_alternate(service: &Json) -> bool {
+    service["loadBalancers"][0]["advancedConfiguration"]["alternateTargetGroupArn"].is_string()
 }
 
 fn load_balancer<F: Facts>(service: &Service, stack: &str, writer: &mut Writer<'_, F>) -> Json {
@@ -84,7 +112,7 @@ fn load_balancer<F: Facts>(service: &Service, stack: &str, writer: &mut Writer<'
         "containerName": service.name,
         "containerPort": service.port,
     });
-    if service.deploy.strategy != Strategy::Rolling {
+    if service.has_alternate() {
         let rule = writer.facts.rule(&service.name);
         out["advancedConfiguration"] = json!({
             "alternateTargetGroupArn": writer.output(stack, "AlternateTargetGroupArn"),
@@ -137,6 +165,8 @@ fn deployment_configuration(env: &Environment, service: &Service) -> Json {
         .chain((!deploy.pause.is_empty()).then(|| {
             json!({
                 "targetType": "PAUSE",
+                // Always sent: what a person did not answer in time is turned back.
+                "timeoutConfiguration": { "timeoutInMinutes": deploy.pause_timeout_minutes, "action": "ROLLBACK" },
                 "lifecycleStages": deploy.pause.iter().map(|stage| lifecycle_stage(stage)).collect::<Vec<_>>(),
             })
         }))

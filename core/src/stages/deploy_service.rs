@@ -7,10 +7,10 @@ use serde_json::Value as Json;
 use super::{Stage, facts_asked, stack_node};
 use crate::{
     plan::{
-        Action, Ask, DesiredService, Exit, Known, MarkService, Node, NodeId, PutRule, PutScaling, PutService, Refusal,
-        Service as Seen, World, service_changes, starts_deployment,
+        Action, Ask, Change, DesiredService, Exit, Follow, Known, MarkService, Node, NodeId, PutRule, PutScaling,
+        PutService, Refusal, Rollout, Service as Seen, World, service_changes, starts_deployment,
     },
-    service,
+    service::{self, stack_key},
     workflow::{Environment, Service, Value},
 };
 
@@ -63,6 +63,9 @@ impl Stage for DeployService {
         match world.service(&service.name) {
             Some(seen) if seen.status == "DRAINING" => Err(draining(env, service)),
             Some(_) if desired.is_deployed(world) => Ok(Vec::new()),
+            Some(seen) if service.is_routed() && !service.has_alternate() && service::has_alternate(&seen.json) => {
+                Err(drops_group(env, service))
+            }
             Some(seen) => Ok(put(env, service, &desired, Some(seen), world)),
             None => Ok(put(env, service, &desired, None, world)),
         }
@@ -81,32 +84,16 @@ fn put(
     if let Json::Array(rules) = &desired.rules.json
         && !rules.is_empty()
     {
-        actions.push(Action::PutRule(PutRule { service: service.name.clone(), rules: rules.clone() }));
+        let output = |name: &str| world.output(env, &stack_key(&service.name), name).known().map(str::to_owned);
+        let groups = ["TargetGroupArn", "AlternateTargetGroupArn"].into_iter().filter_map(output).collect();
+        actions.push(Action::PutRule(PutRule { service: service.name.clone(), rules: rules.clone(), groups }));
     }
     let known = Known { env, world };
     let settings = service::settings(env, service, &known).json;
     let revision =
         desired.revision(env, world).unwrap_or_else(|| Value::Pending(format!("${{revision.{}}}", service.name)));
-    let mut input = seen.map_or_else(|| settings.clone(), |seen| service::update_of(service, &settings, &seen.json));
-    let changes = service_changes(env, service, seen.map(|seen| &seen.json), &input);
-    if seen.is_some()
-        && let Json::Object(fields) = &mut input
-    {
-        // Only what differs is sent: an update that names a target group again may start a deployment of its own.
-        fields.retain(|key, _| {
-            key == "cluster"
-                || key == "service"
-                || changes.iter().any(|change| change.property.split('.').next() == Some(key))
-        });
-    }
-    let deploys = seen.is_none() || changes.iter().any(|change| starts_deployment(&change.property));
+    actions.extend(put_service(env, service, &settings, &revision, seen));
     let scales = desired.autoscaling.bounds.is_some();
-    let mark = format!("{}@{}", desired.fingerprint, revision_number(&revision));
-    if !changes.is_empty() {
-        let create = seen.is_none();
-        let service = service.name.clone();
-        actions.push(Action::PutService(Box::new(PutService { service, create, input, revision, deploys, changes })));
-    }
     if scales || seen.is_some_and(|seen| seen.scales) {
         actions.push(Action::PutScaling(Box::new(PutScaling {
             service: service.name.clone(),
@@ -115,8 +102,66 @@ fn put(
             policies: desired.autoscaling.policies.clone(),
         })));
     }
+    let mark = format!("{}@{}", desired.fingerprint, revision_number(&revision));
     actions.push(Action::MarkService(MarkService { service: service.name.clone(), mark, scales }));
     actions
+}
+
+/// One CreateService or UpdateService, or none. A change of strategy is a step of its own where it has to be: ECS takes
+/// it only while nothing is being deployed, and takes the second target group by a rolling deployment before it.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/migrate-deployment-strategies.html>
+fn put_service(
+    env: &Environment,
+    service: &Service,
+    settings: &Json,
+    revision: &Value,
+    seen: Option<&Seen>,
+) -> Vec<Action> {
+    let Some(seen) = seen else {
+        let changes = service_changes(env, service, None, settings);
+        return vec![action(service, true, settings.clone(), revision, changes)];
+    };
+    let mut actions = Vec::new();
+    let follow = |revision: &Value| {
+        Action::Follow(Follow { service: service.name.clone(), revision: revision.clone(), first: false })
+    };
+    let strategy = |settings: &Json| settings["deploymentConfiguration"]["strategy"].clone();
+    // An endpoint that does not tell of it rolls.
+    let before = if strategy(&seen.json).is_string() { strategy(&seen.json) } else { "ROLLING".into() };
+    let changes_strategy = before != strategy(settings);
+    if changes_strategy && seen.primary().is_some_and(|primary| primary.rollout == Rollout::InProgress) {
+        actions.push(follow(&seen.revision));
+    }
+    let mut json = seen.json.clone();
+    if changes_strategy && service::has_alternate(settings) && !service::has_alternate(&json) {
+        let first = service::under_rolling(settings);
+        actions.extend(update(env, service, &first, revision, &json));
+        actions.push(follow(revision));
+        json = first;
+    }
+    actions.extend(update(env, service, settings, revision, &json));
+    actions
+}
+
+/// An update of a service seen as `json`, where something differs.
+fn update(env: &Environment, service: &Service, settings: &Json, revision: &Value, json: &Json) -> Option<Action> {
+    let mut input = service::update_of(service, settings, json);
+    let changes = service_changes(env, service, Some(json), &input);
+    if let Json::Object(fields) = &mut input {
+        // Only what differs is sent: an update that names a target group again may start a deployment of its own.
+        fields.retain(|key, _| {
+            key == "cluster"
+                || key == "service"
+                || changes.iter().any(|change| change.property.split('.').next() == Some(key))
+        });
+    }
+    (!changes.is_empty()).then(|| action(service, false, input, revision, changes))
+}
+
+fn action(service: &Service, create: bool, input: Json, revision: &Value, changes: Vec<Change>) -> Action {
+    let deploys = create || changes.iter().any(|change| starts_deployment(&change.property));
+    let (service, revision) = (service.name.clone(), revision.clone());
+    Action::PutService(Box::new(PutService { service, create, input, revision, deploys, changes }))
 }
 
 /// The number of a revision's ARN: `…:task-definition/finance-app-staging-api:42` → `42`.
@@ -124,6 +169,20 @@ fn revision_number(revision: &Value) -> &str {
     match revision {
         Value::Known(arn) => arn.rsplit(':').next().unwrap_or(arn),
         Value::Pending(reference) => reference,
+    }
+}
+
+/// After a shift the second group may be the live one, for good, and ECS keeps both when the strategy changes.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/update-bluegreen-to-rolling.html>
+fn drops_group(env: &Environment, service: &Service) -> Refusal {
+    Refusal {
+        what: format!("taking the second target group from ECS service ({}) in {}", service.name, env.cluster_name()),
+        why: "its traffic was shifted before, and may be served from that group for good".to_owned(),
+        remedy: format!(
+            "say `alternate-target-group: true` in services.{}.deploy; the strategy may be any",
+            service.name
+        ),
+        exit: Exit::Failed,
     }
 }
 

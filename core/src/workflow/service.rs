@@ -79,6 +79,11 @@ impl Service {
         self.host.is_some() || self.default_route
     }
 
+    /// Whether it has a second target group: one that ECS shifts traffic to, or that a shift before may have left live.
+    pub fn has_alternate(&self) -> bool {
+        self.is_routed() && (self.deploy.strategy != Strategy::Rolling || self.deploy.alternate_target_group)
+    }
+
     /// Whether it runs all the time (a scheduled task does not).
     pub fn is_running(&self) -> bool {
         self.schedule.is_none()
@@ -233,8 +238,12 @@ pub struct Deploy {
     pub maximum_percent: u32,
     /// Names of alarms that turn the deployment back.
     pub alarms: Vec<String>,
+    /// A second target group although the strategy is rolling.
+    pub alternate_target_group: bool,
     /// Lifecycle stages at which a person is asked: `pre-production-traffic-shift`.
     pub pause: Vec<String>,
+    /// Minutes a person has to answer; then the deployment is turned back.
+    pub pause_timeout_minutes: u32,
     /// Lambda hooks of the user's, passed through.
     pub hooks: Vec<LambdaHook>,
 }

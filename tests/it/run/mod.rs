@@ -6,6 +6,7 @@ mod changes;
 mod containers;
 mod credentials;
 mod kills;
+mod strategies;
 mod verdicts;
 
 use crate::support::app::{App, EXAMPLE};

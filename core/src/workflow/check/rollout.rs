@@ -42,6 +42,14 @@ pub(super) fn check(service: &Service, reader: &mut Reader<'_>) {
             reader.refuse(&path(&format!("deploy.{key}")), message, "take `blue-green`, `canary` or `linear`");
         }
     }
+    if deploy.alternate_target_group && !service.is_routed() && reader.clean(&format!("services.{}", service.name)) {
+        let message = format!("`services.{}` has no traffic from the load balancer", service.name);
+        reader.refuse(&path("deploy.alternate-target-group"), message, "give it a `host`, or take it away");
+    }
+    if reader.has(&path("deploy.pause-timeout")) && deploy.pause.is_empty() {
+        let message = "`pause-timeout` has no effect without `pause`";
+        reader.warn(&path("deploy.pause-timeout"), message, "take it away, or name a point in `pause`");
+    }
     for (index, stage) in deploy.pause.iter().enumerate() {
         if deploy.pause[..index].contains(stage) {
             reader.error(&path(&format!("deploy.pause.{index}")), format!("`{stage}` is named twice"), None);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::workflow::Environment;
 use crate::workflow::section::{Reader, ServiceKeys};
-use crate::workflow::{Environment, Strategy};
 
 /// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-limits.html>
 const TARGET_GROUPS: usize = 100;
@@ -85,8 +85,7 @@ fn priorities(env: &Environment, reader: &mut Reader<'_>) {
 }
 
 fn quotas(env: &Environment, reader: &mut Reader<'_>) {
-    let groups: usize =
-        env.routed().map(|service| if service.deploy.strategy == Strategy::Rolling { 1 } else { 2 }).sum();
+    let groups: usize = env.routed().map(|service| if service.has_alternate() { 2 } else { 1 }).sum();
     if groups > TARGET_GROUPS {
         let message =
             format!("the services behind the load balancer need {groups} target groups; it takes {TARGET_GROUPS}");

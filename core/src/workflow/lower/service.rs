@@ -205,6 +205,8 @@ fn deploy(path: &str, keys: DeployKeys, reader: &mut Reader<'_>) -> Deploy {
     let step_bake = minutes("step-bake-time", keys.step_bake_time.map(|time| time.0), 6, linear);
     let shifts = keys.strategy != StrategyName::Rolling;
     let bake_time_minutes = minutes("bake-time", keys.bake_time.map(|time| time.0), if shifts { 5 } else { 0 }, shifts);
+    let pauses = !keys.pause.is_empty();
+    let pause_timeout_minutes = minutes("pause-timeout", keys.pause_timeout.map(|time| time.0), 1440, pauses);
     let mut percent = |key: &str, given: Option<f64>, default: f64, used: bool| {
         if given.is_none() && used {
             reader.defaulted(&format!("{path}.{key}"), default.to_string());
@@ -225,7 +227,9 @@ fn deploy(path: &str, keys: DeployKeys, reader: &mut Reader<'_>) -> Deploy {
         minimum_healthy_percent: keys.minimum_healthy_percent.0,
         maximum_percent: keys.maximum_percent.0,
         alarms: keys.alarms.into_iter().map(|name| name.0).collect(),
+        alternate_target_group: keys.alternate_target_group,
         pause: keys.pause.into_iter().map(|stage| stage.0.to_owned()).collect(),
+        pause_timeout_minutes,
         hooks: keys
             .hooks
             .into_iter()

@@ -250,9 +250,14 @@ section! {
         /// Alarms that turn the deployment back.
         /// Example: [api-5xx]
         alarms: Vec<AlarmName> = "[]",
+        /// A second target group, which a strategy that shifts traffic has anyway. Say it with `rolling` after such a
+        /// strategy: the second group may be the one that serves, for good. Said before, the change of strategy deploys nothing.
+        alternate_target_group: bool = "false",
         /// Points at which a person is asked.
         /// Example: [pre-production-traffic-shift]
         pause: Vec<PauseStage> = "[]",
+        /// With `pause`: how long a person has to answer before the deployment is turned back. Left out: 1d.
+        pause_timeout: Option<Lasting<60, 60, 1209600>>,
         /// Lambda functions of your own, called by ECS.
         hooks: Vec<HookKeys> = "[]",
     }
