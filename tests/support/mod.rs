@@ -5,8 +5,10 @@ pub mod app;
 pub mod ecs;
 mod emulator;
 pub mod inventory;
+pub mod job;
 pub mod program;
 pub mod proxy;
+pub mod releases;
 mod scripted;
 
 use std::sync::atomic::{AtomicU64, Ordering};
