@@ -49,7 +49,7 @@ impl Releases {
     pub fn at(address: &str) -> Self {
         let listener = TcpListener::bind((address, 0)).unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let (replies, asked): (Arc<Mutex<BTreeMap<String, Reply>>>, Arc<Mutex<Vec<Asked>>>) = Default::default();
+        let (replies, asked) = (Arc::new(Mutex::new(BTreeMap::new())), Arc::new(Mutex::new(Vec::new())));
         let (arrived, arrivals) = channel();
         let (answers, seen) = (replies.clone(), asked.clone());
         std::thread::spawn(move || {
