@@ -5,7 +5,9 @@ use std::{ffi::OsString, path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
-use super::{completions, explain, man, plan, render, run, sandbox, settings, sink, stage, status, usage, validate};
+use super::{
+    completions, cost, explain, man, plan, render, run, sandbox, settings, sink, stage, status, usage, validate,
+};
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
 #[derive(Debug, Parser)]
@@ -42,6 +44,8 @@ pub enum Command {
     Status(status::Args),
     /// Show what would be sent: templates, task definitions, the file's schema; no AWS
     Render(render::Args),
+    /// Estimate what the environment costs a month, by item; no AWS
+    Cost(cost::Args),
     /// Explain a cause, a stage, a key of the file or an exit code; no AWS
     Explain(explain::Args),
     /// Look after the local AWS that --sandbox starts

@@ -91,6 +91,7 @@ fn end(ended: &Ended, duration_ms: u64) -> End<'_> {
         cancelled: ended.cancelled,
         timed_out: ended.timed_out,
         calls: ended.calls,
+        cost: ended.cost,
         duration_ms,
     }
 }

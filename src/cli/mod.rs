@@ -7,6 +7,7 @@ mod args;
 mod commit;
 mod completions;
 mod connect;
+mod cost;
 mod explain;
 mod follow;
 mod harden;
@@ -63,6 +64,7 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
     match command {
         Command::Validate(args) => validate::run(settings, &args),
         Command::Render(args) => render::run(settings, &args),
+        Command::Cost(args) => cost::run(settings, &args),
         Command::Explain(args) => explain::run(settings, &args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

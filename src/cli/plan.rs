@@ -2,7 +2,10 @@
 
 use std::{str::FromStr, time::Instant};
 
-use runner_core::report::PlanReport;
+use runner_core::{
+    cost::{CostChange, Money},
+    report::PlanReport,
+};
 
 use super::{
     load,
@@ -16,6 +19,8 @@ use super::{
 pub enum FailOn {
     /// Any change.
     Change,
+    /// A rise of the monthly cost by more than this.
+    Cost(Money),
 }
 
 impl FromStr for FailOn {
@@ -24,7 +29,10 @@ impl FromStr for FailOn {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "change" => Ok(Self::Change),
-            _ => Err("write `change`".to_owned()),
+            _ => match text.strip_prefix("cost:") {
+                Some(amount) => amount.parse().map(Self::Cost),
+                None => Err("write `change`, or `cost:50` for a rise by more than 50 USD a month".to_owned()),
+            },
         }
     }
 }
@@ -32,15 +40,15 @@ impl FromStr for FailOn {
 /// Arguments of `plan`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "A plan that a run would refuse ends with 1.\n\nExamples:\n  runner plan -e staging\n  runner plan -e production --fail-on change\n  runner plan api web -e staging"
+    after_help = "A plan that a run would refuse ends with 1.\n\nExamples:\n  runner plan -e staging\n  runner plan -e production --fail-on change\n  runner plan -e production --fail-on cost:50\n  runner plan api web -e staging"
 )]
 pub struct Args {
     /// Keep to these services
     #[arg(value_name = "SERVICE")]
     services: Vec<String>,
-    /// End with 1 when a run would change something: `change`
+    /// End with 1 when a run would change something (`change`), or raise the monthly cost by more than N USD (`cost:N`)
     #[arg(long, value_name = "WHAT")]
-    fail_on: Option<FailOn>,
+    fail_on: Vec<FailOn>,
 }
 
 /// Plans.
@@ -51,13 +59,19 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     let loaded = load::load(settings, &words)?;
     let work = async {
         let options = loaded.options(settings, &args.services).await?;
-        crate::run::plan(&loaded.environment, &options).await
+        crate::run::plan_and_world(&loaded.environment, &options).await
     };
-    let plan = or_cancelled("planning", Some(&loaded.header), work).await?;
+    let (plan, world) = or_cancelled("planning", Some(&loaded.header), work).await?;
     let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let notes = plan.notes.iter().map(|(_, note)| note.clone());
     let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(notes).collect();
-    let report = PlanReport::of(&loaded.header, &plan, warnings, args.fail_on.is_some(), took);
+    let limit = args.fail_on.iter().find_map(|on| match on {
+        FailOn::Cost(limit) => Some(*limit),
+        FailOn::Change => None,
+    });
+    let cost = CostChange::of(&loaded.environment, &plan, &world);
+    let on_change = args.fail_on.contains(&FailOn::Change);
+    let report = PlanReport::of(&loaded.header, &plan, warnings, on_change, took).priced(cost, limit);
     answer(settings, &report.card(), &report);
     Ok(report.exit_code)
 }

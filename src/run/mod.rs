@@ -12,6 +12,7 @@ mod variables;
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use runner_core::{
+    cost::{CostChange, CostSum},
     plan::{Action, Fault, Plan, World, digest},
     report::{Event, Fact},
     stages::{Step, draw, pipeline},
@@ -91,18 +92,25 @@ pub struct Ended {
     pub cancelled: bool,
     /// `--timeout` was reached.
     pub timed_out: bool,
+    /// What the environment costs by that plan; none where it failed before.
+    pub cost: Option<CostSum>,
     /// Calls made to AWS and registries.
     pub calls: u64,
 }
 
 /// Plans; never writes.
 pub async fn plan(env: &Environment, options: &Options) -> Result<Plan, Fault> {
+    plan_and_world(env, options).await.map(|(plan, _)| plan)
+}
+
+/// Plans, and gives what was seen as well.
+pub async fn plan_and_world(env: &Environment, options: &Options) -> Result<(Plan, World), Fault> {
     let edge = Edge::new(env, options).await;
     let steps = pipeline(env);
     let chosen = choose(&steps, options);
     let mut world = edge.world(false).await?;
     look::look(&edge, &chosen, &mut world).await?;
-    Ok(draw(env, &chosen, &world))
+    Ok((draw(env, &chosen, &world), world))
 }
 
 /// What is there now: everything a plan would ask, without the plan.
@@ -122,7 +130,7 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Ended {
     let edge = Edge::new(env, options).await;
-    let mut ended = Ended { plan: None, fault: None, cancelled: false, timed_out: false, calls: 0 };
+    let mut ended = Ended { plan: None, fault: None, cancelled: false, timed_out: false, cost: None, calls: 0 };
     let journal = Journal::new(events);
     let work = whole(&edge, &journal, &mut ended);
     let waited = tokio::select! {
@@ -152,6 +160,7 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
     }
     look::look(edge, &chosen, &mut world).await?;
     let plan = draw(edge.env, &chosen, &world);
+    ended.cost = Some(CostChange::of(edge.env, &plan, &world).sum);
     let puts_stacks = plan.actions().any(|(_, action)| matches!(action, Action::PutStack(_)));
     if puts_stacks && options.endpoint == Endpoint::Aws && act::service_role(edge.env, &world).is_none() {
         journal.say(

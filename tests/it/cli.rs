@@ -34,7 +34,8 @@ fn help_and_version_are_answers() {
     let help = in_nothing(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(help.stderr.is_empty());
-    for command in ["validate", "plan", "run", "stage", "status", "render", "explain", "sandbox", "completions", "man"]
+    for command in
+        ["validate", "plan", "run", "stage", "status", "render", "cost", "explain", "sandbox", "completions", "man"]
     {
         assert!(out(&help).contains(&format!("\n  {command} ")), "{command} is missing from the help");
         let own = in_nothing(&[command, "--help"]);
@@ -53,6 +54,7 @@ fn bad_usage_ends_with_2_and_says_so_on_stderr() {
         vec!["plan", "--timeout", "30"],
         vec!["plan", "--format", "xml"],
         vec!["plan", "--fail-on", "nothing"],
+        vec!["plan", "--fail-on", "cost:much"],
         vec!["run", "--build"],
         vec!["run", "--images", "{\"api\":\"latest\"}"],
         vec!["explain"],

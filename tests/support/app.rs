@@ -235,6 +235,7 @@ pub async fn run(env: &Environment, options: &Options) -> Ran {
         cancelled: ended.cancelled,
         timed_out: ended.timed_out,
         calls: ended.calls,
+        cost: ended.cost,
         duration_ms: 0,
     };
     let outcome = Outcome::of(&Header::of(env, Timestamp::UNIX_EPOCH), &fold, end);

@@ -116,7 +116,7 @@ fn egress(env: &mut Environment, egress: Egress) {
 }
 
 /// Every combination's name and stacks.
-fn matrix() -> Vec<(String, Vec<StackDesired>)> {
+pub(crate) fn matrix() -> Vec<(String, Vec<StackDesired>)> {
     let mut all = Vec::new();
     for name in ["staging", "production"] {
         for (switch, turn) in SWITCHES {

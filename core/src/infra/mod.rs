@@ -28,7 +28,7 @@ pub use create_only::{CreateOnly, create_only, holds};
 #[cfg(test)]
 mod golden;
 #[cfg(test)]
-mod matrix;
+pub(crate) mod matrix;
 #[cfg(test)]
 pub(crate) mod testing;
 

@@ -1,11 +1,12 @@
 //! `Event`, `Outcome`, `Card` → text, Markdown, JSON.
 //!
-//! A command's answer is a value that serialises (`Outcome`, `PlanReport`, `StatusReport`, `Checked`, `Stopped`):
-//! that is the JSON. Each gives a [`Card`], which [`text()`] and [`markdown()`] render. While a run lasts, [`live`]
-//! renders the [`Fold`] of its events.
+//! A command's answer is a value that serialises (`Outcome`, `PlanReport`, `StatusReport`, `CostReport`, `Checked`,
+//! `Stopped`): that is the JSON. Each gives a [`Card`], which [`text()`] and [`markdown()`] render. While a run lasts,
+//! [`live`] renders the [`Fold`] of its events.
 
 mod card;
 mod cards;
+mod cost;
 mod event;
 mod fold;
 mod header;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use card::{Block, Card, ChangeLine, Mark, Piece};
 pub use cards::{Checked, Finding, ServiceNow, StatusReport, Stopped, annotation};
+pub use cost::{CostReport, by_item};
 pub use event::{Changed, Event, Fact, Failure, ServiceState};
 pub use fold::{Fold, NodeState, Said, StageState, State, TaskDone, Warning};
 pub use header::Header;

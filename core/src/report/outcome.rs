@@ -8,7 +8,10 @@ use super::{
     Changed, Failure, Fold, Header, Said, ServiceState, StageState, State,
     fold::{TaskDone, Warning},
 };
-use crate::plan::{Action, Exit, Fault, Plan, Refusal};
+use crate::{
+    cost::CostSum,
+    plan::{Action, Exit, Fault, Plan, Refusal},
+};
 
 /// How a run ended, in one word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -47,6 +50,8 @@ pub struct End<'a> {
     pub timed_out: bool,
     /// Calls made.
     pub calls: u64,
+    /// What the environment costs by this plan.
+    pub cost: Option<CostSum>,
     /// Milliseconds it took.
     pub duration_ms: u64,
 }
@@ -108,6 +113,8 @@ pub struct Outcome {
     pub writes: usize,
     /// Calls to AWS and registries.
     pub calls: u64,
+    /// What the environment costs by the plan it began with; none where it failed before.
+    pub cost: Option<CostSum>,
     /// What should be known.
     pub warnings: Vec<Said<Warning>>,
     /// Resource types the endpoint did not know, by stack.
@@ -210,6 +217,7 @@ impl Outcome {
             resources,
             writes: fold.changed.len(),
             calls: end.calls,
+            cost: end.cost,
             left_out,
             cause,
             certainty,

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::{Header, Said, fold::Warning, outcome::is_stack_stage, words};
 use crate::{
+    cost::{CostChange, Money},
     plan::{Action, Change, NodeId, Plan, Refusal, Replacement, StackMove},
     text::Span,
 };
@@ -122,6 +123,8 @@ pub struct PlanReport {
     pub refusals: Vec<Said<Refusal>>,
     /// Stacks and services that carry our tags and are no longer in the file.
     pub orphans: Vec<String>,
+    /// What it costs, before and after; none where the plan was not priced.
+    pub cost: Option<Box<CostChange>>,
     /// What should be known.
     pub warnings: Vec<Warning>,
 }
@@ -176,8 +179,26 @@ impl PlanReport {
             changes,
             refusals,
             orphans: plan.orphans.clone(),
+            cost: None,
             warnings: warnings.into_iter().map(|text| Warning { text }).collect(),
         }
+    }
+}
+
+impl PlanReport {
+    /// The same with what it costs. Where a limit is given and a run would raise the cost by more than that a month,
+    /// the plan ends with 1.
+    pub fn priced(mut self, cost: CostChange, limit: Option<Money>) -> Self {
+        let warn = |text: String| Warning { text };
+        self.warnings.extend(cost.unknown.iter().map(|what| warn(format!("cost before is not known: {what}"))));
+        if let Some(limit) = limit.filter(|limit| cost.sum.rises_over(*limit)) {
+            let rise = cost.sum.change.unwrap_or(cost.sum.after);
+            let words = format!("the cost would rise by {rise} a month, and {limit} are allowed");
+            self.warnings.insert(0, warn(words));
+            self.exit_code = self.exit_code.max(1);
+        }
+        self.cost = Some(Box::new(cost));
+        self
     }
 }
 

@@ -352,7 +352,7 @@ fn json_names_are_a_contract() {
     let outcome = rolled_back();
     assert_eq!(
         shape(&outcome),
-        "again app calls cause certainty changed commit do duration_ms environment exit_code failures fault file \
+        "again app calls cause certainty changed commit cost do duration_ms environment exit_code failures fault file \
          first_deploy left_out log not_undone plan_id refusals region resources services stacks stages started_at \
          tasks verdict warnings writes"
     );
@@ -364,8 +364,8 @@ fn json_names_are_a_contract() {
     assert_eq!(json["stages"][0]["nodes"][0]["node"], "deploy-service api");
     assert_eq!(
         shape(&report(&plan(vec![]))),
-        "app changes commit deleted duration_ms environment exit_code file log may_replace orphans plan_id refusals \
-         region replaced services_unchanged stacks_unchanged started_at verdict warnings"
+        "app changes commit cost deleted duration_ms environment exit_code file log may_replace orphans plan_id \
+         refusals region replaced services_unchanged stacks_unchanged started_at verdict warnings"
     );
     assert_eq!(
         shape(&Checked::new("f.yml", vec![], vec![], vec![], String::new(), 1)),

@@ -126,6 +126,7 @@ impl Outcome {
             parts.push(format!("{} unchanged", words::count(self.stacks.unchanged, "stack")));
         }
         parts.push(words::count(self.writes, "write"));
+        parts.extend(self.cost.map(|cost| cost.after_words()));
         parts.join(" · ")
     }
 

@@ -1,7 +1,7 @@
 //! The card of a plan.
 
 use crate::report::{
-    PlanReport, PlanVerdict,
+    PlanReport, PlanVerdict, by_item,
     card::{Block, Card, ChangeLine, Mark, Piece},
     planned::{Row, property},
     words,
@@ -111,12 +111,18 @@ impl PlanReport {
             sums.push(format!("{} unchanged", words::count(self.stacks_unchanged, "stack")));
             blocks.push(Block::Line(Piece::Words(sums.join(" · "))));
         }
+        if let Some(cost) = &self.cost {
+            blocks.push(Block::Line(Piece::Words(cost.sum.line())));
+        }
         let lines = self.orphans.iter().map(|orphan| format!("no longer in the file, left alone: {orphan}"));
         let lines = lines.chain(self.warnings.iter().map(|warning| format!("warning: {}", warning.text)));
         blocks.extend(lines.map(|line| Block::Line(Piece::Words(line))));
         let full: Vec<String> = self.changes.iter().flat_map(full).collect();
         if !full.is_empty() {
             blocks.push(Block::Details("Full difference".to_owned(), full));
+        }
+        if let Some(cost) = &self.cost {
+            blocks.push(Block::Details("Cost by item".to_owned(), by_item(cost)));
         }
         blocks
     }
