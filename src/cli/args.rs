@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    completions, cost, explain, man, plan, render, run, sandbox, settings, sink, stage, status, usage, validate,
+    completions, cost, explain, init, man, plan, render, run, sandbox, settings, sink, stage, status, usage, validate,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -32,6 +32,8 @@ pub struct Cli {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write the workflow file and the GitHub workflows from what stands in this repository; no AWS
+    Init(init::Args),
     /// Show every error of every environment at once; no AWS
     Validate(validate::Args),
     /// Show what a run would change; writes nothing

@@ -19,7 +19,7 @@ use super::{
 use crate::run::{Endpoint, Options, Variables};
 
 /// Where the file is looked for, in this folder and those above, up to the repository's root.
-const DEFAULT: &str = ".github/finance-infra.yml";
+pub const DEFAULT: &str = ".github/finance-infra.yml";
 
 /// A file that was found and read.
 #[derive(Debug)]

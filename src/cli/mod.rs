@@ -11,6 +11,7 @@ mod cost;
 mod explain;
 mod follow;
 mod harden;
+mod init;
 mod load;
 mod logging;
 mod man;
@@ -62,6 +63,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn dispatch(settings: &Settings, command: Command) -> Done {
     match command {
+        Command::Init(args) => init::run(settings, &args),
         Command::Validate(args) => validate::run(settings, &args),
         Command::Render(args) => render::run(settings, &args),
         Command::Cost(args) => cost::run(settings, &args),

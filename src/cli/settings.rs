@@ -47,6 +47,8 @@ pub struct Settings {
     pub sandbox: bool,
     /// `--build`.
     pub build: bool,
+    /// `--yes`.
+    pub yes: bool,
     /// `--allow-event`.
     pub allow_event: Vec<String>,
     /// Details are shown.
@@ -81,6 +83,7 @@ impl Settings {
             timeout: global.timeout,
             sandbox: global.sandbox,
             build: global.build,
+            yes: global.yes,
             allow_event: global.allow_event.clone(),
             verbose,
             quiet: global.quiet,

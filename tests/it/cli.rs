@@ -34,9 +34,20 @@ fn help_and_version_are_answers() {
     let help = in_nothing(&["--help"]);
     assert_eq!(help.status.code(), Some(0));
     assert!(help.stderr.is_empty());
-    for command in
-        ["validate", "plan", "run", "stage", "status", "render", "cost", "explain", "sandbox", "completions", "man"]
-    {
+    for command in [
+        "init",
+        "validate",
+        "plan",
+        "run",
+        "stage",
+        "status",
+        "render",
+        "cost",
+        "explain",
+        "sandbox",
+        "completions",
+        "man",
+    ] {
         assert!(out(&help).contains(&format!("\n  {command} ")), "{command} is missing from the help");
         let own = in_nothing(&[command, "--help"]);
         assert_eq!(own.status.code(), Some(0), "{command}");

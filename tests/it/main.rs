@@ -10,6 +10,7 @@ mod cli;
 mod cli_file;
 mod house;
 mod image;
+mod init;
 mod run;
 mod sandbox;
 mod stacks;

@@ -5,7 +5,7 @@ use crate::workflow::{Environment, ImageSource, SecretSource, Service};
 
 /// Variables that steer the job, its tools or our own children: they are no app's secrets, and a file that names one is
 /// an attempt to read or to set it.
-fn reserved(name: &str) -> bool {
+pub fn reserved(name: &str) -> bool {
     const PREFIXES: [&str; 9] = ["GITHUB_", "ACTIONS_", "AWS_", "RUNNER_", "INPUT_", "LD_", "DYLD_", "GIT_", "INFRA_"];
     const NAMES: [&str; 17] = [
         "PATH",
@@ -65,7 +65,8 @@ pub(super) fn check(env: &Environment, service: &Service, reader: &mut Reader<'_
     }
 }
 
-fn sounds_secret(name: &str) -> bool {
+/// Whether a variable of this name holds a secret, as far as a name tells.
+pub fn sounds_secret(name: &str) -> bool {
     let public = name.starts_with("NEXT_PUBLIC_");
     !public && ["_TOKEN", "_PASSWORD", "_SECRET", "_PRIVATE_KEY"].iter().any(|end| name.ends_with(end))
 }
