@@ -1,6 +1,6 @@
 //! SSM parameters. A value that is read is compared at once and goes no further.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType};
 use futures_util::future::try_join_all;
@@ -64,6 +64,35 @@ pub async fn parameter_versions(clients: &Clients, names: &[String]) -> Result<B
         }
     }
     Ok(found)
+}
+
+/// The names of the parameters beneath a path, at any depth.
+pub async fn parameters_under(clients: &Clients, path: &str) -> Result<BTreeSet<String>, Fault> {
+    let doing = || format!("looking for parameters under {path}");
+    let filter = ParameterStringFilter::builder()
+        .key("Path")
+        .option("Recursive")
+        .values(path.trim_end_matches('/'))
+        .build()
+        .map_err(|error| Fault::new(doing(), error.to_string()))?;
+    let mut found = BTreeSet::new();
+    let mut pages = clients.ssm().describe_parameters().parameter_filters(filter).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault(doing(), &error))?;
+        found.extend(page.parameters.unwrap_or_default().into_iter().filter_map(|parameter| parameter.name));
+    }
+    found.retain(|name| name.starts_with(path));
+    Ok(found)
+}
+
+/// Deletes parameters; one that is not there is no error.
+pub async fn delete_parameters(clients: &Clients, names: &[String]) -> Result<(), Fault> {
+    for chunk in names.chunks(NAMES_A_CALL) {
+        let doing = || format!("deleting parameters ({})", chunk.join(", "));
+        let answer = clients.ssm().delete_parameters().set_names(Some(chunk.to_vec())).send().await;
+        answer.map_err(|error| fault(doing(), &error))?;
+    }
+    Ok(())
 }
 
 /// Writes a SecureString and gives its new version. Tags are set on create only: PutParameter takes none with

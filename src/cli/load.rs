@@ -154,6 +154,7 @@ impl Loaded {
             expect: None,
             rebuild: false,
             images: Default::default(),
+            removal: None,
             timeout: settings.timeout,
         })
     }

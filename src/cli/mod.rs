@@ -6,8 +6,10 @@
 mod args;
 mod commit;
 mod completions;
+mod confirm;
 mod connect;
 mod cost;
+mod destroy;
 mod explain;
 mod follow;
 mod harden;
@@ -72,6 +74,7 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => wait(plan::run(settings, &args)),
         Command::Run(args) => wait(run::run(settings, &args)),
+        Command::Destroy(args) => wait(destroy::run(settings, &args)),
         Command::Stage(args) => wait(stage::run(settings, &args)),
         Command::Status(args) => wait(status::run(settings, &args)),
         Command::Sandbox(args) => wait(sandbox::run(settings, &args)),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use runner_core::stages::Removal;
+
 use super::{
     connect, follow, load,
     settings::Settings,
@@ -31,6 +33,9 @@ pub struct Args {
     /// Take earlier stages as they are
     #[arg(long, value_name = "STAGE")]
     from: Option<String>,
+    /// Remove services and stacks that are no longer in the file, once everything else is done
+    #[arg(long, conflicts_with_all = ["services", "from"])]
+    prune: bool,
     /// Build and push images even where the registry has them
     #[arg(long)]
     rebuild: bool,
@@ -71,6 +76,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         options.allow_replace = args.allow_replace.iter().cloned().collect();
         options.expect = args.expect.clone();
         options.rebuild = args.rebuild;
+        options.removal = args.prune.then_some(Removal::Orphans);
         options.images = args.images.clone().unwrap_or_default();
     })
     .await
@@ -84,6 +90,9 @@ impl Args {
         words.extend(self.services.iter().cloned());
         if let Some(from) = &self.from {
             words.extend(["--from".to_owned(), from.clone()]);
+        }
+        if self.prune {
+            words.push("--prune".to_owned());
         }
         if let Some(images) = &self.images {
             words.extend(["--images".to_owned(), serde_json::to_string(images).unwrap_or_default()]);

@@ -43,6 +43,8 @@ pub struct Settings {
     pub progress: Progress,
     /// How long to watch.
     pub timeout: Duration,
+    /// `--yes`.
+    pub yes: bool,
     /// `--sandbox`.
     pub sandbox: bool,
     /// `--build`.
@@ -81,6 +83,7 @@ impl Settings {
             err: style(color(global.color, &std::io::stderr())),
             progress,
             timeout: global.timeout,
+            yes: global.yes,
             sandbox: global.sandbox,
             build: global.build,
             yes: global.yes,

@@ -91,8 +91,7 @@ fn of_runs() {
 
 #[test]
 fn of_plans_files_and_faults() {
-    let mut plan =
-        Plan { environment: "staging".into(), nodes: vec![], definitions: vec![], notes: vec![], orphans: vec![] };
+    let mut plan = Plan { environment: "staging".into(), ..Plan::default() };
     check(&PlanReport::of(&header(), &plan, [], false, 1).card(), true);
     let id = NodeId::of("bootstrap-network");
     let run = runner_core::plan::Action::PutParameter(runner_core::plan::PutParameter {

@@ -9,7 +9,7 @@ use aws_sdk_elasticloadbalancingv2::types::{
 };
 use aws_smithy_types::retry::RetryConfig;
 use runner_core::{
-    plan::{Fault, PutRule},
+    plan::{Fault, ListenerRule, PutRule},
     report::{Changed, Fact},
 };
 use serde_json::Value as Json;
@@ -32,7 +32,7 @@ pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Resu
     Ok(first.unwrap_or_default())
 }
 
-async fn describe(clients: &Clients, service: &str, listener: &str) -> Result<Vec<Rule>, Fault> {
+pub(super) async fn describe(clients: &Clients, service: &str, listener: &str) -> Result<Vec<Rule>, Fault> {
     let mut rules = Vec::new();
     let mut marker = None;
     loop {
@@ -211,6 +211,31 @@ fn action(json: &Json) -> Action {
         }
         _ => Action::builder().r#type(ActionTypeEnum::Forward).target_group_arn(text(json, "TargetGroupArn")).build(),
     }
+}
+
+/// A rule in our words.
+pub(super) fn seen(rule: &Rule) -> ListenerRule {
+    let mut seen = ListenerRule {
+        arn: rule.rule_arn.clone().unwrap_or_default(),
+        priority: rule.priority().and_then(|priority| priority.parse().ok()),
+        ..ListenerRule::default()
+    };
+    for (field, values) in values(rule.conditions()) {
+        match field.as_str() {
+            "host-header" => seen.hosts.extend(values),
+            "path-pattern" => seen.paths.extend(values),
+            _ => seen.other_conditions.push(field),
+        }
+    }
+    for action in rule.actions() {
+        seen.groups.extend(action.target_group_arn.clone());
+        let tuples = action.forward_config().map(|config| config.target_groups()).unwrap_or_default();
+        seen.groups.extend(tuples.iter().filter_map(|tuple| tuple.target_group_arn.clone()));
+        seen.redirect = action.redirect_config().and_then(|config| config.host.clone()).or(seen.redirect);
+    }
+    seen.groups.sort();
+    seen.groups.dedup();
+    seen
 }
 
 /// Field and values of conditions, in an order of their own: the older `Values` and the newer configs say the same.

@@ -12,9 +12,7 @@ use runner_core::{
         Verdict,
         causes::{Evidence, diagnose_all},
     },
-    plan::{
-        Action, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, StackMove, Variable, World,
-    },
+    plan::{Action, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World},
     report::{Changed, Fact, Failure, ServiceState},
     service::stack_key,
     text::Foreign,
@@ -118,13 +116,18 @@ pub(super) async fn act(
         }
         Action::PutScaling(put) => {
             let may_lack = edge.abilities().may_leave_out;
-            if !deploy::put_scaling(clients, put, may_lack, emit).await? && put.bounds.is_some() {
+            let (service, scales) = (put.service.clone(), put.bounds.is_some());
+            if !deploy::put_scaling(clients, put, may_lack, emit).await? && scales {
                 emit(Fact::Warning(format!(
                     "autoscaling of {} was left out: this endpoint has no Application Auto Scaling",
                     put.service
                 )));
             }
-            Ok(Box::new(|_| {}))
+            Ok(Box::new(move |world| {
+                if let Some(Some(seen)) = world.services.get_mut(&service) {
+                    seen.scales = scales;
+                }
+            }))
         }
         Action::MarkService(mark) => {
             let seen = world.service(&mark.service);
@@ -148,6 +151,11 @@ pub(super) async fn act(
                 world.done.insert(stage);
             }))
         }
+        Action::RemoveService(_)
+        | Action::DeleteRules(_)
+        | Action::DeleteRevisions(_)
+        | Action::DeleteParameters(_)
+        | Action::DeleteImages(_) => super::remove::act(edge, action, emit).await,
     }
 }
 
@@ -166,7 +174,7 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
     };
     let seen = acting.put(put).await?;
     let name = put.name.clone();
-    let body = (put.step != StackMove::Protect && put.step != StackMove::Attach).then(|| put.body.clone());
+    let body = put.step.has_template().then(|| put.body.clone());
     Ok(Box::new(move |world| {
         match seen {
             Some(stack) => {

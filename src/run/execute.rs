@@ -112,14 +112,17 @@ impl Run<'_> {
                 emit(Fact::Started);
                 acted = true;
             }
-            let attached =
-                actions.iter().any(|action| matches!(action, Action::PutStack(put) if put.step == StackMove::Attach));
+            let mut attached = false;
             for action in &actions {
                 let world = self.world().clone();
                 let learn = act::act(self.edge, action, &world, &self.done, emit).await?;
                 learn(&mut self.world());
+                // What another run made is looked at again; what we made ourselves is as we decided.
+                attached = matches!(action, Action::PutStack(put) if put.step == StackMove::Attach);
+                if attached {
+                    break;
+                }
             }
-            // What another run made is looked at again; what we made ourselves is as we decided.
             if !attached {
                 return Ok(true);
             }
@@ -139,11 +142,11 @@ impl Run<'_> {
         }
         let world = self.world();
         if !again {
-            for note in step.stage.notes(self.edge.env, &step.node, &world) {
+            for note in step.notes(self.edge.env, &world) {
                 emit(Fact::Warning(note));
             }
         }
-        let actions = step.stage.decide(self.edge.env, &step.node, &world).map_err(Stop::Refused)?;
+        let actions = step.decide(self.edge.env, &world).map_err(Stop::Refused)?;
         self.within_plan(step, &actions).map_err(Stop::Refused)?;
         Ok(actions)
     }

@@ -4,15 +4,15 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use runner_core::{
-    plan::{Ask, Fault, Image, Parameter, Service, Stack, TaskDefinition, TaskRun, Variable, World},
+    plan::{Ask, Fault, Image, ListenerRule, Parameter, Service, Stack, TaskDefinition, TaskRun, Variable, World},
     stages::{Step, asks_of_plan},
 };
 use serde_json::Value as Json;
 
 use super::{edge::Edge, images};
 use crate::{
-    aws::{get_parameters, parameter_versions, secret_version},
-    deploy::{describe_services, newest_revision, task_runs},
+    aws::{get_parameters, image_tags, parameter_versions, parameters_under, secret_version},
+    deploy::{cluster_services, describe_services, listener_rules, newest_revision, revisions, task_runs},
     stacks,
 };
 
@@ -29,6 +29,11 @@ enum Answer {
     Parameters(Vec<(String, Parameter)>),
     SecretVersion(String, Option<String>),
     TaskRuns(String, Vec<TaskRun>),
+    ClusterServices(BTreeSet<String>),
+    ListenerRules(String, Vec<ListenerRule>),
+    Revisions(String, Vec<String>),
+    ParametersUnder(String, BTreeSet<String>),
+    Repository(String, Option<Vec<Vec<String>>>),
 }
 
 /// Asks until no step has a new question.
@@ -41,16 +46,27 @@ pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) ->
         if asks.is_empty() {
             return Ok(());
         }
-        for answer in answers(edge, &asks, world.reads_variables).await? {
-            learn(world, answer);
-        }
-        world.answered.extend(asks);
+        learn_all(edge, asks, world).await?;
     }
+}
+
+/// Asks what was not asked yet.
+pub(super) async fn learn_all(
+    edge: &Edge<'_>,
+    asks: impl IntoIterator<Item = Ask>,
+    world: &mut World,
+) -> Result<(), Fault> {
+    let asks: BTreeSet<Ask> = asks.into_iter().filter(|ask| !world.answered.contains(ask)).collect();
+    for answer in answers(edge, &asks, world.reads_variables).await? {
+        learn(world, answer);
+    }
+    world.answered.extend(asks);
+    Ok(())
 }
 
 /// Questions that are not answered yet.
 pub(super) fn open(edge: &Edge<'_>, steps: &[&Step], world: &World) -> BTreeSet<Ask> {
-    let asks = steps.iter().flat_map(|step| step.stage.asks(edge.env, &step.node, world));
+    let asks = steps.iter().flat_map(|step| step.asks(edge.env, world));
     asks.filter(|ask| !world.answered.contains(ask)).collect()
 }
 
@@ -160,6 +176,23 @@ async fn one(edge: &Edge<'_>, ask: Ask) -> Result<Answer, Fault> {
             let runs = task_runs(clients, &edge.env.cluster_name(), &started_by, &container).await?;
             Answer::TaskRuns(started_by, runs)
         }
+        Ask::ClusterServices => Answer::ClusterServices(cluster_services(clients, &edge.env.cluster_name()).await?),
+        Ask::ListenerRules { listener } => {
+            let rules = listener_rules(clients, &listener).await?;
+            Answer::ListenerRules(listener, rules)
+        }
+        Ask::Revisions { family } => {
+            let all = revisions(clients, &family).await?;
+            Answer::Revisions(family, all)
+        }
+        Ask::ParametersUnder { path } => {
+            let names = parameters_under(clients, &path).await?;
+            Answer::ParametersUnder(path, names)
+        }
+        Ask::Repository { repository } => {
+            let images = image_tags(clients, &repository).await?;
+            Answer::Repository(repository, images)
+        }
         // Asked together, above.
         Ask::Service { .. } => Answer::Services(Vec::new()),
         Ask::Parameter { .. } => Answer::Parameters(Vec::new()),
@@ -185,6 +218,19 @@ fn learn(world: &mut World, answer: Answer) {
         }
         Answer::TaskRuns(started_by, runs) => {
             world.task_runs.insert(started_by, runs);
+        }
+        Answer::ClusterServices(names) => world.cluster_services = names,
+        Answer::ListenerRules(listener, rules) => {
+            world.listener_rules.insert(listener, rules);
+        }
+        Answer::Revisions(family, all) => {
+            world.revisions.insert(family, all);
+        }
+        Answer::ParametersUnder(path, names) => {
+            world.parameters_under.insert(path, names);
+        }
+        Answer::Repository(repository, images) => {
+            world.repositories.insert(repository, images);
         }
     }
 }

@@ -7,6 +7,7 @@ mod execute;
 mod images;
 mod journal;
 mod look;
+mod remove;
 mod variables;
 
 use std::{collections::BTreeSet, path::PathBuf, time::Duration};
@@ -15,7 +16,7 @@ use runner_core::{
     cost::{CostChange, CostSum},
     plan::{Action, Fault, Plan, World, digest},
     report::{Event, Fact},
-    stages::{Step, draw, pipeline},
+    stages::{Removal, Step, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal},
     workflow::Environment,
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -77,6 +78,8 @@ pub struct Options {
     pub images: std::collections::BTreeMap<String, String>,
     /// The job's variables that the file declares.
     pub variables: Variables,
+    /// What is to go: orphans with `--prune`, everything with `destroy`.
+    pub removal: Option<Removal>,
     /// `--timeout`.
     pub timeout: Duration,
 }
@@ -106,19 +109,42 @@ pub async fn plan(env: &Environment, options: &Options) -> Result<Plan, Fault> {
 /// Plans, and gives what was seen as well.
 pub async fn plan_and_world(env: &Environment, options: &Options) -> Result<(Plan, World), Fault> {
     let edge = Edge::new(env, options).await;
-    let steps = pipeline(env);
-    let chosen = choose(&steps, options);
     let mut world = edge.world(false).await?;
-    look::look(&edge, &chosen, &mut world).await?;
-    Ok((draw(env, &chosen, &world), world))
+    let steps = steps(&edge, &mut world).await?;
+    let plan = draw(env, &steps.iter().collect::<Vec<_>>(), &world);
+    Ok((plan, world))
+}
+
+/// What is to be done, with everything known that it asks.
+async fn steps(edge: &Edge<'_>, world: &mut World) -> Result<Vec<Step>, Fault> {
+    let (env, options) = (edge.env, edge.options);
+    if let Some(everything @ Removal::Everything { .. }) = options.removal {
+        look::learn_all(edge, asks_of_removal(env, everything), world).await?;
+        look::learn_all(edge, asks_of_orphans(env, world), world).await?;
+        let steps = removal(env, world, everything);
+        look::look(edge, &steps.iter().collect::<Vec<_>>(), world).await?;
+        return Ok(steps);
+    }
+    let mut steps = choose(pipeline(env), options);
+    look::look(edge, &steps.iter().collect::<Vec<_>>(), world).await?;
+    // One stage alone knows nothing of what else is there.
+    if options.stage.is_none() {
+        look::learn_all(edge, asks_of_orphans(env, world), world).await?;
+    }
+    if options.removal == Some(Removal::Orphans) {
+        let gone = prune(env, world, &steps.iter().collect::<Vec<_>>());
+        look::look(edge, &gone.iter().collect::<Vec<_>>(), world).await?;
+        steps.extend(gone);
+    }
+    Ok(steps)
 }
 
 /// What is there now: everything a plan would ask, without the plan.
 pub async fn world(env: &Environment, options: &Options) -> Result<World, Fault> {
     let edge = Edge::new(env, options).await;
-    let steps = pipeline(env);
+    let steps = choose(pipeline(env), options);
     let mut world = edge.world(false).await?;
-    look::look(&edge, &choose(&steps, options), &mut world).await?;
+    look::look(&edge, &steps.iter().collect::<Vec<_>>(), &mut world).await?;
     Ok(world)
 }
 
@@ -150,17 +176,16 @@ pub async fn run(
 
 async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<(), Fault> {
     let options = edge.options;
-    let steps = pipeline(edge.env);
-    let chosen = choose(&steps, options);
     let mut world = edge.world(true).await?;
     if edge.env.account.is_none() && options.endpoint == Endpoint::Aws {
         let account = world.caller.as_ref().map(|caller| caller.account.clone()).unwrap_or_default();
         let words = format!("`account` is not in the file: any account is taken, this time {account}");
         journal.say(None, Fact::Warning(words));
     }
-    look::look(edge, &chosen, &mut world).await?;
+    let steps = steps(edge, &mut world).await?;
+    let chosen: Vec<&Step> = steps.iter().collect();
     let plan = draw(edge.env, &chosen, &world);
-    ended.cost = Some(CostChange::of(edge.env, &plan, &world).sum);
+    ended.cost = (!plan.destroys).then(|| CostChange::of(edge.env, &plan, &world).sum);
     let puts_stacks = plan.actions().any(|(_, action)| matches!(action, Action::PutStack(_)));
     if puts_stacks && options.endpoint == Endpoint::Aws && act::service_role(edge.env, &world).is_none() {
         journal.say(
@@ -195,11 +220,11 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
 }
 
 /// The steps that are asked for: one stage, those from a stage on, those of some services.
-fn choose<'s>(steps: &'s [Step], options: &Options) -> Vec<&'s Step> {
+fn choose(steps: Vec<Step>, options: &Options) -> Vec<Step> {
     let stages = runner_core::stages::stages();
     let place = |name: &str| stages.iter().position(|stage| stage.name() == name);
     let from = options.from.as_deref().and_then(place).unwrap_or_default();
-    let chosen = steps.iter().filter(|step| {
+    let chosen = steps.into_iter().filter(|step| {
         let stage = step.stage.name();
         let of_stage = options.stage.as_deref().is_none_or(|wanted| wanted == stage || wanted == step.node.id.stage);
         let of_service = options.services.is_empty()

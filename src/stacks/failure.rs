@@ -48,6 +48,7 @@ pub(super) fn failure(name: &str, region: &str, verb: &str, ended: &Ended) -> Fa
     let state = match ended.status.as_str() {
         "ROLLBACK_COMPLETE" => "run again: what is left of the first try is deleted by itself".to_owned(),
         "UPDATE_ROLLBACK_COMPLETE" => "run again: the stack stands as it did before".to_owned(),
+        "DELETE_FAILED" => "run the same command again: it goes on with what is left of the stack".to_owned(),
         status => format!("run again to be told the way out: the stack is {status}"),
     };
     failure.remedy = Some(match remedy {

@@ -20,7 +20,7 @@ pub async fn describe(clients: &Clients, region: &str) -> Result<BTreeMap<String
     while let Some(page) = pages.next().await {
         let page = page.map_err(|error| fault(format!("reading the stacks in {region}"), &error))?;
         for stack in page.stacks.unwrap_or_default() {
-            let stack = seen(stack);
+            let stack = seen(stack, region);
             found.insert(stack.name.clone(), stack);
         }
     }
@@ -47,7 +47,12 @@ pub(super) async fn look(clients: &Clients, stack: &str) -> Result<Option<(Strin
             .unwrap_or_default()
             .into_iter()
             .next()
-            .map(|stack| (stack.stack_id.clone().unwrap_or_default(), seen(stack)))
+            .map(|stack| {
+                // `arn:aws:cloudformation:REGION:…`.
+                let id = stack.stack_id.clone().unwrap_or_default();
+                let region = id.split(':').nth(3).unwrap_or_default().to_owned();
+                (id, seen(stack, &region))
+            })
             .filter(|(_, stack)| stack.status.0 != "DELETE_COMPLETE")),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(fault(format!("reading the state of stack {stack}"), &error)),
@@ -59,7 +64,7 @@ pub(super) fn is_missing<E: ProvideErrorMetadata>(error: &SdkError<E, HttpRespon
     matches!(error, SdkError::ServiceError(service) if service.err().message().is_some_and(|text| text.contains("does not exist")))
 }
 
-fn seen(stack: aws_sdk_cloudformation::types::Stack) -> Stack {
+fn seen(stack: aws_sdk_cloudformation::types::Stack, region: &str) -> Stack {
     let outputs = stack
         .outputs
         .unwrap_or_default()
@@ -80,6 +85,7 @@ fn seen(stack: aws_sdk_cloudformation::types::Stack) -> Stack {
         .collect();
     Stack {
         name: stack.stack_name.unwrap_or_default(),
+        region: region.to_owned(),
         status: StackStatus(stack.stack_status.map(|status| status.as_str().to_owned()).unwrap_or_default()),
         reason: stack.stack_status_reason.unwrap_or_default().into(),
         outputs,

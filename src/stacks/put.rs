@@ -45,6 +45,14 @@ impl Acting<'_> {
                 self.protect(&put.name, &put.region, true).await?;
                 return Ok(look(self.clients, &put.name).await?.map(|(_, stack)| stack));
             }
+            StackMove::Unprotect => {
+                self.protect(&put.name, &put.region, false).await?;
+                return Ok(look(self.clients, &put.name).await?.map(|(_, stack)| stack));
+            }
+            StackMove::Delete => {
+                self.delete(&put.name, &put.region).await?;
+                return Ok(None);
+            }
             StackMove::Recreate | StackMove::Create | StackMove::Update => {}
         }
         let mut step = put.step;

@@ -39,6 +39,7 @@ fn help_and_version_are_answers() {
         "validate",
         "plan",
         "run",
+        "destroy",
         "stage",
         "status",
         "render",
@@ -127,7 +128,7 @@ fn there_are_no_escapes_without_a_terminal() {
 fn changing_commands_refuse_events_that_anyone_can_cause() {
     let folder = tempfile::tempdir().unwrap();
     for event in ["pull_request", "pull_request_target", "pull_request_review", "issue_comment", "workflow_run"] {
-        for arguments in [vec!["run"], vec!["stage", "deploy-service"]] {
+        for arguments in [vec!["run"], vec!["stage", "deploy-service"], vec!["destroy", "--yes"]] {
             let output = runner(folder.path()).env("GITHUB_EVENT_NAME", event).args(&arguments).output().unwrap();
             assert_eq!(output.status.code(), Some(2));
             assert!(err(&output).contains(&format!("--allow-event {event}")), "{}", err(&output));

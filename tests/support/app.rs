@@ -11,6 +11,7 @@ use runner::{
 use runner_core::{
     plan::Plan,
     report::{End, Event, Fact, Fold, Header, Outcome},
+    stages::Removal,
     text::Secret,
     workflow::{Environment, Given, load},
 };
@@ -38,6 +39,8 @@ pub struct App {
     pub timeout: Duration,
     /// `--allow-replace`.
     pub allow_replace: Vec<String>,
+    /// `--prune`, or `destroy`.
+    pub removal: Option<Removal>,
     settings: sandbox::Settings,
     _private: Private,
     dir: tempfile::TempDir,
@@ -95,6 +98,7 @@ impl App {
             root,
             timeout: Duration::from_secs(120),
             allow_replace: Vec::new(),
+            removal: None,
             settings,
             _private: private,
             dir,
@@ -121,6 +125,7 @@ impl App {
             expect: None,
             rebuild: false,
             images: Default::default(),
+            removal: self.removal,
             variables: Variables::of(env, true, |name| self.variables.get(name).map(Secret::new)),
             timeout: self.timeout,
         }
@@ -174,6 +179,33 @@ impl App {
         command.envs(&self.variables).kill_on_drop(true);
         command.args(arguments).args(["--sandbox", "-f", "app.yml", "-e", "staging", "--progress", "lines"]);
         command
+    }
+
+    /// The binary at a terminal of its own, with a line typed when it asks: its exit code, and what stood there.
+    pub async fn at_a_terminal(&self, arguments: &[&str], line: &str) -> (Option<i32>, String) {
+        const TERMINAL: &str = "import os, pty, sys\n\
+            pid, master = pty.fork()\n\
+            if pid == 0: os.execv(sys.argv[2], sys.argv[2:])\n\
+            said, asked = b'', False\n\
+            while True:\n\
+            \x20   try: more = os.read(master, 65536)\n\
+            \x20   except OSError: break\n\
+            \x20   if not more: break\n\
+            \x20   said += more\n\
+            \x20   if not asked and b'to go on: ' in said:\n\
+            \x20       asked = True\n\
+            \x20       os.write(master, sys.argv[1].encode() + b'\\n')\n\
+            sys.stdout.buffer.write(said)\n\
+            sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
+        let own = self.command(arguments);
+        let own = own.as_std();
+        let mut command = Command::new("python3");
+        command.env_clear().current_dir(&self.root).stdin(Stdio::null()).kill_on_drop(true);
+        command.envs(own.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.args(["-c", TERMINAL, line]).arg(own.get_program()).args(own.get_args());
+        let output = command.output().await.unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
     }
 
     /// Clients for a look beside the proxy.

@@ -1,5 +1,6 @@
 //! What is in a local AWS, without what differs from one making to the next: names, states and counts.
 
+use aws_sdk_ecs::types::TaskDefinitionStatus;
 use runner::aws::Clients;
 use serde_json::Value as Json;
 
@@ -36,12 +37,20 @@ pub async fn inventory(clients: &Clients) -> Vec<String> {
     for revision in ecs.list_task_definitions().send().await.unwrap().task_definition_arns() {
         all.push(format!("revision {}", last(revision)));
     }
+    let inactive = ecs.list_task_definitions().status(TaskDefinitionStatus::Inactive);
+    for revision in inactive.send().await.unwrap().task_definition_arns() {
+        all.push(format!("inactive revision {}", last(revision)));
+    }
+    for group in clients.logs().describe_log_groups().send().await.unwrap().log_groups() {
+        all.push(format!("log group {}", group.log_group_name().unwrap()));
+    }
     for parameter in clients.ssm().describe_parameters().send().await.unwrap().parameters() {
         all.push(format!("parameter {} version {}", parameter.name().unwrap(), parameter.version()));
     }
     let ecr = clients.ecr();
     for repository in ecr.describe_repositories().send().await.unwrap().repositories() {
         let name = repository.repository_name().unwrap();
+        all.push(format!("repository {name}"));
         for image in ecr.describe_images().repository_name(name).send().await.unwrap().image_details() {
             let mut tags = image.image_tags().to_vec();
             tags.sort();

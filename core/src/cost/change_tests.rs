@@ -20,6 +20,7 @@ fn usd(text: &str) -> Money {
 fn stack(name: &str, status: &str) -> Stack {
     Stack {
         name: name.to_owned(),
+        region: "us-east-1".to_owned(),
         status: StackStatus(status.into()),
         reason: "".into(),
         outputs: BTreeMap::new(),
@@ -53,13 +54,7 @@ fn standing(env: &Environment) -> World {
 
 fn plan(actions: Vec<Action>) -> Plan {
     let node = Node { id: NodeId::of("test"), needs: Vec::new(), service: None };
-    Plan {
-        environment: "staging".into(),
-        nodes: vec![Planned { node, decision: Ok(actions) }],
-        definitions: Vec::new(),
-        notes: Vec::new(),
-        orphans: Vec::new(),
-    }
+    Plan { environment: "staging".into(), nodes: vec![Planned { node, decision: Ok(actions) }], ..Plan::default() }
 }
 
 fn put(env: &Environment, key: &str, step: StackMove) -> Action {

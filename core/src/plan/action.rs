@@ -1,6 +1,6 @@
 //! `Action`: everything the runner can do, closed and serialisable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value as Json;
@@ -36,6 +36,16 @@ pub enum Action {
     Follow(Follow),
     /// Runs a command of the user's.
     RunCommand(RunCommand),
+    /// Takes an ECS service down to no tasks and deletes it.
+    RemoveService(RemoveService),
+    /// Deletes listener rules.
+    DeleteRules(DeleteRules),
+    /// Stops what still runs of a family, and deletes its revisions.
+    DeleteRevisions(DeleteRevisions),
+    /// Deletes parameters.
+    DeleteParameters(DeleteParameters),
+    /// Deletes images, or takes the tags of an environment from them.
+    DeleteImages(DeleteImages),
 }
 
 /// How a stack gets to where it shall be, from the state it was found in.
@@ -52,6 +62,17 @@ pub enum StackMove {
     Attach,
     /// Turns termination protection on.
     Protect,
+    /// Turns termination protection off.
+    Unprotect,
+    /// Deletes it.
+    Delete,
+}
+
+impl StackMove {
+    /// Whether it sends a template.
+    pub const fn has_template(self) -> bool {
+        matches!(self, Self::Create | Self::Recreate | Self::Update)
+    }
 }
 
 /// See [`Action::PutStack`].
@@ -218,6 +239,57 @@ pub struct RunCommand {
     pub timeout: u32,
 }
 
+/// See [`Action::RemoveService`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemoveService {
+    /// The service.
+    pub service: String,
+    /// It drains already: its end is waited for.
+    pub draining: bool,
+}
+
+/// See [`Action::DeleteRules`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeleteRules {
+    /// The service they lead to.
+    pub service: String,
+    /// The listener's ARN.
+    pub listener: String,
+    /// The rules' ARNs: redirects first, since they are known by the rule that leads to the service.
+    pub rules: Vec<String>,
+}
+
+/// See [`Action::DeleteRevisions`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeleteRevisions {
+    /// The service.
+    pub service: String,
+    /// The family.
+    pub family: String,
+    /// The revisions' ARNs.
+    pub revisions: Vec<String>,
+}
+
+/// See [`Action::DeleteParameters`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeleteParameters {
+    /// The path beneath which all are.
+    pub path: String,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+/// See [`Action::DeleteImages`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DeleteImages {
+    /// The repository.
+    pub repository: String,
+    /// Only these tags are taken away; without them every image goes.
+    pub tags: Option<BTreeSet<String>>,
+    /// How many images that is.
+    pub images: usize,
+}
+
 impl Action {
     /// What differs through it, property by property.
     pub fn changes(&self) -> &[Change] {
@@ -227,6 +299,18 @@ impl Action {
             Self::PutService(put) => &put.changes,
             _ => &[],
         }
+    }
+
+    /// Whether it takes something away that no [`Change`] tells of.
+    pub fn removes(&self) -> bool {
+        matches!(
+            self,
+            Self::RemoveService(_)
+                | Self::DeleteRules(_)
+                | Self::DeleteRevisions(_)
+                | Self::DeleteParameters(_)
+                | Self::DeleteImages(_)
+        )
     }
 
     /// Whether it writes to AWS. Following and attaching only look.

@@ -1,8 +1,8 @@
 //! What the world is after an action: how a plan looks past its own first step.
 
 use super::{
-    Action, Deployment, Follow, Image, MarkService, Parameter, PutService, RegisterTaskDefinition, Rollout, Service,
-    TaskDefinition, Variable, World,
+    Action, DeleteImages, Deployment, Follow, Image, MarkService, Parameter, PutService, RegisterTaskDefinition,
+    Rollout, Service, TaskDefinition, Variable, World,
 };
 use crate::{
     text::Foreign,
@@ -36,12 +36,21 @@ impl World {
                     .or_insert_with(|| Value::Pending(format!("${{rule.{}}}", put.service)));
             }
             Action::PutService(put) => self.assume_service(put),
-            Action::PutScaling(_) => {}
+            Action::PutScaling(put) => {
+                if let Some(Some(service)) = self.services.get_mut(&put.service) {
+                    service.scales = put.bounds.is_some();
+                }
+            }
             Action::MarkService(mark) => self.assume_mark(mark),
             Action::Follow(follow) => self.assume_steady(follow),
             Action::RunCommand(run) => {
                 self.done.insert(run.stage.clone());
             }
+            Action::RemoveService(_)
+            | Action::DeleteRules(_)
+            | Action::DeleteRevisions(_)
+            | Action::DeleteParameters(_)
+            | Action::DeleteImages(_) => self.assume_gone(action),
         }
     }
 
@@ -92,6 +101,47 @@ impl World {
             json: put.input.clone(),
         };
         self.services.insert(put.service.clone(), Some(service));
+    }
+
+    /// What an action takes away is not there any more.
+    pub fn assume_gone(&mut self, action: &Action) {
+        match action {
+            Action::RemoveService(remove) => {
+                self.services.insert(remove.service.clone(), None);
+                self.cluster_services.remove(&remove.service);
+            }
+            Action::DeleteRules(delete) => {
+                if let Some(rules) = self.listener_rules.get_mut(&delete.listener) {
+                    rules.retain(|rule| !delete.rules.contains(&rule.arn));
+                }
+                self.rules.remove(&delete.service);
+            }
+            Action::DeleteRevisions(delete) => {
+                self.revisions.insert(delete.family.clone(), Vec::new());
+                self.task_definitions.insert(delete.family.clone(), None);
+            }
+            Action::DeleteParameters(delete) => {
+                self.parameters_under.insert(delete.path.clone(), Default::default());
+                for name in &delete.names {
+                    self.parameters.remove(name);
+                }
+            }
+            Action::DeleteImages(delete) => self.assume_images(delete),
+            _ => {}
+        }
+    }
+
+    fn assume_images(&mut self, delete: &DeleteImages) {
+        let Some(Some(images)) = self.repositories.get_mut(&delete.repository) else { return };
+        match &delete.tags {
+            None => images.clear(),
+            Some(gone) => {
+                for tags in images.iter_mut() {
+                    tags.retain(|tag| !gone.contains(tag));
+                }
+                images.retain(|tags| !tags.is_empty());
+            }
+        }
     }
 
     /// The service has the mark.

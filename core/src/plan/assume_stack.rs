@@ -19,6 +19,7 @@ impl World {
         let seen = self.stacks.get(&put.name).cloned();
         let mut stack = seen.unwrap_or_else(|| Stack {
             name: put.name.clone(),
+            region: put.region.clone(),
             status: StackStatus("CREATE_COMPLETE".to_owned()),
             reason: Foreign::default(),
             outputs: BTreeMap::new(),
@@ -28,6 +29,12 @@ impl World {
         });
         match put.step {
             StackMove::Protect => stack.protected = true,
+            StackMove::Unprotect => stack.protected = false,
+            StackMove::Delete => {
+                self.stacks.remove(&put.name);
+                self.templates.insert(put.name.clone(), None);
+                return;
+            }
             StackMove::Attach => {
                 stack.status = StackStatus("UPDATE_COMPLETE".to_owned());
                 stack.outputs.insert(Stack::HASH.to_owned(), Value::Known(put.hash.clone()));

@@ -11,6 +11,7 @@ mod fault;
 mod fingerprint;
 mod guard;
 mod known;
+mod listener_rule;
 mod node;
 mod plan_id;
 mod read;
@@ -19,8 +20,8 @@ mod service_changes;
 mod world;
 
 pub use action::{
-    Action, Follow, MarkService, PushImage, PutParameter, PutRule, PutScaling, PutService, PutStack,
-    RegisterTaskDefinition, RunCommand, RunTask, StackMove,
+    Action, DeleteImages, DeleteParameters, DeleteRevisions, DeleteRules, Follow, MarkService, PushImage, PutParameter,
+    PutRule, PutScaling, PutService, PutStack, RegisterTaskDefinition, RemoveService, RunCommand, RunTask, StackMove,
 };
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};
@@ -30,6 +31,7 @@ pub use fault::Fault;
 pub use fingerprint::{canonical, digest};
 pub use guard::guard;
 pub use known::Known;
+pub use listener_rule::ListenerRule;
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned};
 pub use refusal::Refusal;

@@ -14,7 +14,7 @@ pub struct Planned {
 }
 
 /// What a run would do.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Plan {
     /// The environment's name.
     pub environment: String,
@@ -26,6 +26,10 @@ pub struct Plan {
     pub notes: Vec<(NodeId, String)>,
     /// Stacks and services that carry our tags and are no longer in the file.
     pub orphans: Vec<String>,
+    /// Whether everything of the environment is to go.
+    pub destroys: bool,
+    /// What a removal leaves, and why.
+    pub kept: Vec<String>,
 }
 
 impl Plan {
@@ -48,7 +52,12 @@ impl Plan {
                 ])
             })
             .collect();
-        let mut id = digest(&json!({ "changes": changes, "definitions": self.definitions }));
+        let mut whole = json!({ "changes": changes, "definitions": self.definitions });
+        let removals: Vec<&Action> = self.actions().map(|(_, action)| action).filter(|act| act.removes()).collect();
+        if !removals.is_empty() {
+            whole["removals"] = json!(removals);
+        }
+        let mut id = digest(&whole);
         id.truncate(8);
         id
     }

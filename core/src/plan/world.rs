@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::ListenerRule;
 use crate::{
     text::Foreign,
     workflow::{Environment, Outputs, Value},
@@ -59,6 +60,28 @@ pub enum Ask {
         started_by: String,
         /// The container whose exit code decides.
         container: String,
+    },
+    /// The names of the services in the environment's cluster.
+    ClusterServices,
+    /// The rules of a listener.
+    ListenerRules {
+        /// The listener's ARN.
+        listener: String,
+    },
+    /// Every revision of a family that is not deleted.
+    Revisions {
+        /// The family.
+        family: String,
+    },
+    /// The names of the parameters beneath a path.
+    ParametersUnder {
+        /// `/finance-app/staging/`.
+        path: String,
+    },
+    /// The tags of a repository's images.
+    Repository {
+        /// `finance-app/api`.
+        repository: String,
     },
 }
 
@@ -117,6 +140,16 @@ pub struct World {
     pub secret_versions: BTreeMap<String, Option<String>>,
     /// One-off tasks by their mark.
     pub task_runs: BTreeMap<String, Vec<TaskRun>>,
+    /// Names of the services in the environment's cluster, whoever made them.
+    pub cluster_services: BTreeSet<String>,
+    /// Rules by the listener's ARN.
+    pub listener_rules: BTreeMap<String, Vec<ListenerRule>>,
+    /// Revisions' ARNs by family.
+    pub revisions: BTreeMap<String, Vec<String>>,
+    /// Names of parameters by the path beneath which they are.
+    pub parameters_under: BTreeMap<String, BTreeSet<String>>,
+    /// The tags of each image, by repository; none where there is no such repository.
+    pub repositories: BTreeMap<String, Option<Vec<Vec<String>>>>,
     /// The ARN of the listener rule that leads to a service, by service.
     pub rules: BTreeMap<String, Value>,
     /// Nodes whose work is of this run alone and is done: commands of the user's.
@@ -165,6 +198,8 @@ impl StackStatus {
 pub struct Stack {
     /// Its physical name.
     pub name: String,
+    /// The region it lives in.
+    pub region: String,
     /// Its status.
     pub status: StackStatus,
     /// Why it has that status, in AWS's words.
@@ -276,6 +311,13 @@ impl Service {
         let (fingerprint, marked) = self.mark.as_deref()?.split_once('@')?;
         let revision = self.revision.shown();
         (revision.rsplit(':').next() == Some(marked)).then_some(fingerprint)
+    }
+
+    /// Whether we made it or took it over for this environment: by its tags.
+    pub fn is_of(&self, env: &Environment) -> bool {
+        let tags = self.json["tags"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let has = |key: &str, value: &str| tags.iter().any(|tag| tag["key"] == key && tag["value"] == value);
+        has(Stack::APP, &env.app) && has(Stack::ENVIRONMENT, &env.name)
     }
 
     /// The deployment ECS is working towards.

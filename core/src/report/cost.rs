@@ -214,13 +214,7 @@ mod tests {
         };
         let node = Node { id: NodeId::of("test"), needs: Vec::new(), service: None };
         let decision = Ok(infra::stacks(env).iter().map(|stack| put(&stack.key)).collect());
-        Plan {
-            environment: env.name.clone(),
-            nodes: vec![Planned { node, decision }],
-            definitions: Vec::new(),
-            notes: Vec::new(),
-            orphans: Vec::new(),
-        }
+        Plan { environment: env.name.clone(), nodes: vec![Planned { node, decision }], ..Plan::default() }
     }
 
     fn plan_report(limit: Option<&str>) -> PlanReport {

@@ -1,6 +1,6 @@
 //! `Outcome`: how a run ended: the fold of plan and events, which gives verdict and exit code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -101,6 +101,10 @@ pub struct Outcome {
     pub plan_id: Option<String>,
     /// Whether a service was deployed for the first time.
     pub first_deploy: bool,
+    /// Whether everything of the environment was to go.
+    pub destroys: bool,
+    /// What a removal left, and why.
+    pub kept: Vec<String>,
     /// The stages.
     pub stages: Vec<StageState>,
     /// The services.
@@ -212,6 +216,8 @@ impl Outcome {
             duration_ms: end.duration_ms,
             plan_id: fold.plan_id.clone(),
             first_deploy: end.plan.is_some_and(makes_a_service),
+            destroys: end.plan.is_some_and(|plan| plan.destroys),
+            kept: end.plan.map(|plan| plan.kept.clone()).unwrap_or_default(),
             stages: fold.stages(),
             stacks,
             resources,
@@ -270,12 +276,13 @@ fn verdict(exit: Exit, fold: &Fold) -> Verdict {
 fn count(fold: &Fold) -> (Counts, Counts, BTreeMap<String, Vec<String>>) {
     let (mut stacks, mut resources) = (Counts::default(), Counts::default());
     let mut left_out: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let mut seen = BTreeSet::new();
+    let mut verbs: BTreeMap<&str, &str> = BTreeMap::new();
     for entry in &fold.changed {
         let Some(stack) = entry.what.what.strip_prefix("stack ") else { continue };
-        // A stack may have several entries (created, then protected): the first tells what became of it.
-        if seen.insert(stack.to_owned()) {
-            stacks.add(entry.what.verb, 1);
+        // A stack may have several entries (created, then protected): the first tells what became of it, but for its end.
+        let verb = verbs.entry(stack).or_insert(entry.what.verb);
+        if entry.what.verb == "deleted" {
+            *verb = "deleted";
         }
         for (verb, number) in &entry.what.resources {
             resources.add(verb, *number);
@@ -288,6 +295,7 @@ fn count(fold: &Fold) -> (Counts, Counts, BTreeMap<String, Vec<String>>) {
             kinds.dedup();
         }
     }
+    verbs.values().for_each(|verb| stacks.add(verb, 1));
     stacks.unchanged =
         fold.nodes.iter().filter(|node| node.state == State::Unchanged && is_stack_stage(&node.node.stage)).count();
     (stacks, resources, left_out)

@@ -125,6 +125,10 @@ pub struct PlanReport {
     pub orphans: Vec<String>,
     /// What it costs, before and after; none where the plan was not priced.
     pub cost: Option<Box<CostChange>>,
+    /// Whether everything of the environment is to go.
+    pub destroys: bool,
+    /// What a removal leaves, and why.
+    pub kept: Vec<String>,
     /// What should be known.
     pub warnings: Vec<Warning>,
 }
@@ -180,6 +184,8 @@ impl PlanReport {
             refusals,
             orphans: plan.orphans.clone(),
             cost: None,
+            destroys: plan.destroys,
+            kept: plan.kept.clone(),
             warnings: warnings.into_iter().map(|text| Warning { text }).collect(),
         }
     }
@@ -209,6 +215,13 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
         Action::PutStack(put) => match put.step {
             StackMove::Attach => Vec::new(),
             StackMove::Protect => vec![row(Sign::Update, format!("protect stack {}", put.name))],
+            StackMove::Unprotect => vec![row(Sign::Update, format!("unprotect stack {}", put.name))],
+            StackMove::Delete => {
+                let mut row = row(Sign::Delete, format!("stack {}", put.name));
+                row.note = (!put.changes.is_empty()).then(|| words::count(put.changes.len(), "resource"));
+                row.changes = put.changes.clone();
+                vec![row]
+            }
             StackMove::Create | StackMove::Recreate => {
                 let mut row = row(Sign::Create, format!("stack {}", put.name));
                 row.note = resources(&put.body).map(|number| words::count(number, "resource"));
@@ -258,6 +271,28 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
             vec![row]
         }
         Action::RunCommand(run) => vec![row(Sign::Run, format!("stage {}: {}", run.stage, run.argv.join(" ")))],
+        Action::RemoveService(remove) => vec![row(Sign::Delete, format!("service {}", remove.service))],
+        Action::DeleteRules(delete) => vec![row(Sign::Delete, format!("listener rules of {}", delete.service))],
+        Action::DeleteRevisions(delete) => {
+            let mut row = row(Sign::Delete, format!("revisions of {}", delete.family));
+            row.note = Some(words::count(delete.revisions.len(), "revision"));
+            vec![row]
+        }
+        Action::DeleteParameters(delete) => {
+            let mut row = row(Sign::Delete, format!("parameters under {}", delete.path));
+            row.note =
+                Some(delete.names.iter().filter_map(|it| it.strip_prefix(&delete.path)).collect::<Vec<_>>().join(", "));
+            vec![row]
+        }
+        Action::DeleteImages(delete) => {
+            let what = match &delete.tags {
+                None => format!("images of {}", delete.repository),
+                Some(_) => format!("tags of this environment in {}", delete.repository),
+            };
+            let mut row = row(Sign::Delete, what);
+            row.note = Some(words::count(delete.images, "image"));
+            vec![row]
+        }
         // The last step of what was said above it.
         Action::MarkService(_) | Action::Follow(_) => Vec::new(),
     }

@@ -121,7 +121,7 @@ fn plan(decisions: Vec<(&str, Result<Vec<Action>, Refusal>)>) -> Plan {
         .into_iter()
         .map(|(name, decision)| Planned { node: Node { id: node(name), service: None, needs: vec![] }, decision })
         .collect();
-    Plan { environment: "staging".into(), nodes, definitions: vec![], notes: Vec::new(), orphans: vec![] }
+    Plan { environment: "staging".into(), nodes, ..Plan::default() }
 }
 
 fn new_revision() -> Action {
@@ -352,8 +352,8 @@ fn json_names_are_a_contract() {
     let outcome = rolled_back();
     assert_eq!(
         shape(&outcome),
-        "again app calls cause certainty changed commit cost do duration_ms environment exit_code failures fault file \
-         first_deploy left_out log not_undone plan_id refusals region resources services stacks stages started_at \
+        "again app calls cause certainty changed commit cost destroys do duration_ms environment exit_code failures fault file \
+         first_deploy kept left_out log not_undone plan_id refusals region resources services stacks stages started_at \
          tasks verdict warnings writes"
     );
     let json = serde_json::to_value(&outcome).unwrap();
@@ -364,7 +364,7 @@ fn json_names_are_a_contract() {
     assert_eq!(json["stages"][0]["nodes"][0]["node"], "deploy-service api");
     assert_eq!(
         shape(&report(&plan(vec![]))),
-        "app changes commit cost deleted duration_ms environment exit_code file log may_replace orphans plan_id \
+        "app changes commit cost deleted destroys duration_ms environment exit_code file kept log may_replace orphans plan_id \
          refusals region replaced services_unchanged stacks_unchanged started_at verdict warnings"
     );
     assert_eq!(

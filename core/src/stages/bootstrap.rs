@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::{
-    Stage, stack_node,
+    Removal, Stage, bootstrap_removal, stack_node,
     wanted::{Wanted, shown},
 };
 use crate::{
@@ -95,6 +95,22 @@ impl Stage for StackStage {
             return Err(deciding.too_big(size));
         }
         Ok(actions.into_iter().map(|put| Action::PutStack(Box::new(put))).collect())
+    }
+
+    fn lasts(&self) -> bool {
+        true
+    }
+
+    fn asks_to_remove(&self, env: &Environment, node: &Node, world: &World, removal: Removal) -> Vec<Ask> {
+        bootstrap_removal::asks(env, node, world, removal)
+    }
+
+    fn remove(&self, env: &Environment, node: &Node, world: &World, removal: Removal) -> Result<Vec<Action>, Refusal> {
+        bootstrap_removal::decide(env, node, world, removal)
+    }
+
+    fn keeps(&self, env: &Environment, node: &Node, world: &World, removal: Removal) -> Vec<String> {
+        bootstrap_removal::keeps(env, node, world, removal)
     }
 }
 

@@ -12,7 +12,7 @@ const MORE: &str = r#"
   nightly-report: { from: api, command: [bundle, exec, rails, "report:nightly"], cpu: 256, memory: 512, schedule: "cron(0 3 * * ? *)" }
 "#;
 
-fn environments() -> Vec<Environment> {
+pub(super) fn environments() -> Vec<Environment> {
     let more = EXAMPLE.replacen("\nservices:\n", &format!("\nservices:{MORE}"), 1);
     assert!(more.contains("nightly-report: {"), "the example's services have moved");
     let more = more.replacen(
@@ -25,7 +25,7 @@ fn environments() -> Vec<Environment> {
 }
 
 /// A world in which every question was asked and nothing is there.
-fn nothing(env: &Environment) -> World {
+pub(super) fn nothing(env: &Environment) -> World {
     let mut world = World { reads_variables: true, ..World::default() };
     for service in env.services.values() {
         world.services.insert(service.name.clone(), None);
@@ -41,7 +41,7 @@ fn nothing(env: &Environment) -> World {
     world
 }
 
-fn assumed(env: &Environment, steps: &[&Step], world: &World) -> World {
+pub(super) fn assumed(env: &Environment, steps: &[&Step], world: &World) -> World {
     let mut world = world.clone();
     for (_, action) in draw(env, steps, &world.clone()).actions() {
         world.assume(env, action);
@@ -50,7 +50,7 @@ fn assumed(env: &Environment, steps: &[&Step], world: &World) -> World {
 }
 
 /// The world after a run: each node decided when it is ready, and what waited known as AWS would tell it.
-fn settled(env: &Environment, steps: &[&Step]) -> World {
+pub(super) fn settled(env: &Environment, steps: &[&Step]) -> World {
     let mut world = nothing(env);
     for step in steps {
         for action in step.stage.decide(env, &step.node, &world).iter().flatten() {
@@ -85,10 +85,10 @@ fn tell(env: &Environment, world: &mut World) {
     }
 }
 
-type Change = fn(&Environment, &mut World);
+pub(super) type Change = fn(&Environment, &mut World);
 
 /// Ways in which a world may differ from the one that is wanted.
-fn changes() -> Vec<(&'static str, Change)> {
+pub(super) fn changes() -> Vec<(&'static str, Change)> {
     fn services(world: &mut World, change: fn(&mut Service)) {
         world.services.values_mut().flatten().for_each(change);
     }

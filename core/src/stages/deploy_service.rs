@@ -4,7 +4,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Stage, facts_asked, stack_node};
+use super::{Removal, Stage, facts_asked, removal, stack_node};
 use crate::{
     plan::{
         Action, Ask, Change, DesiredService, Exit, Follow, Known, MarkService, Node, NodeId, PutRule, PutScaling,
@@ -69,6 +69,23 @@ impl Stage for DeployService {
             Some(seen) => Ok(put(env, service, &desired, Some(seen), world)),
             None => Ok(put(env, service, &desired, None, world)),
         }
+    }
+
+    fn lasts(&self) -> bool {
+        true
+    }
+
+    fn asks_to_remove(&self, env: &Environment, node: &Node, world: &World, _: Removal) -> Vec<Ask> {
+        node.service.as_ref().map(|service| removal::service_asks(env, service, world)).unwrap_or_default()
+    }
+
+    fn remove(&self, env: &Environment, node: &Node, world: &World, _: Removal) -> Result<Vec<Action>, Refusal> {
+        Ok(node.service.as_ref().map(|service| removal::service(env, service, world)).unwrap_or_default())
+    }
+
+    fn keeps(&self, env: &Environment, node: &Node, world: &World, _: Removal) -> Vec<String> {
+        let kept = node.service.as_ref().and_then(|service| removal::service_keeps(env, service, world));
+        kept.into_iter().collect()
     }
 }
 

@@ -1,12 +1,14 @@
 //! One file a stage: decisions only. What acts is in the `runner` crate.
 
 mod bootstrap;
+mod bootstrap_removal;
 #[cfg(test)]
 mod contract_tests;
 mod deploy_service;
 mod own;
 mod pipeline;
 mod push_image;
+mod removal;
 mod render_taskdef;
 mod run_task;
 mod sync_secrets;
@@ -17,6 +19,7 @@ use std::sync::LazyLock;
 
 pub use bootstrap::StackStage;
 pub use pipeline::{Step, asks_of_plan, draw, pipeline};
+pub use removal::{Removal, asks_of_orphans, asks_of_removal, orphan_services, orphan_stacks, prune, removal};
 use render_taskdef::facts_asked;
 
 use crate::{
@@ -63,6 +66,32 @@ pub trait Stage: Send + Sync {
 
     /// What a person should know about this node beside its actions: what could not be done here, and why.
     fn notes(&self, _env: &Environment, _node: &Node, _world: &World) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether it makes what lasts beyond a run: then it takes part in a removal.
+    fn lasts(&self) -> bool {
+        false
+    }
+
+    /// What it asks of the world for a removal.
+    fn asks_to_remove(&self, _env: &Environment, _node: &Node, _world: &World, _removal: Removal) -> Vec<Ask> {
+        Vec::new()
+    }
+
+    /// The decision with nothing desired: what is to be done until nothing of the node is left.
+    fn remove(
+        &self,
+        _env: &Environment,
+        _node: &Node,
+        _world: &World,
+        _removal: Removal,
+    ) -> Result<Vec<Action>, Refusal> {
+        Ok(Vec::new())
+    }
+
+    /// What a removal leaves of the node, and why.
+    fn keeps(&self, _env: &Environment, _node: &Node, _world: &World, _removal: Removal) -> Vec<String> {
         Vec::new()
     }
 }

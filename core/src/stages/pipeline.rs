@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Stage, stages};
+use super::{Removal, Stage, orphan_services, orphan_stacks, stages};
 use crate::{
-    plan::{Ask, Node, NodeId, Plan, Planned, Stack, World, timeless_definition},
+    plan::{Action, Ask, Node, NodeId, Plan, Planned, Refusal, World, timeless_definition},
     workflow::Environment,
 };
 
@@ -14,6 +14,35 @@ pub struct Step {
     pub stage: &'static dyn Stage,
     /// The node; its needs are ids of nodes of this pipeline.
     pub node: Node,
+    /// What is to go; none where the node shall be as the file says.
+    pub removal: Option<Removal>,
+}
+
+impl Step {
+    /// See [`Stage::asks`] and [`Stage::asks_to_remove`].
+    pub fn asks(&self, env: &Environment, world: &World) -> Vec<Ask> {
+        match self.removal {
+            None => self.stage.asks(env, &self.node, world),
+            Some(removal) => self.stage.asks_to_remove(env, &self.node, world, removal),
+        }
+    }
+
+    /// See [`Stage::decide`] and [`Stage::remove`].
+    pub fn decide(&self, env: &Environment, world: &World) -> Result<Vec<Action>, Refusal> {
+        match self.removal {
+            None => self.stage.decide(env, &self.node, world),
+            Some(removal) => self.stage.remove(env, &self.node, world, removal),
+        }
+    }
+
+    /// See [`Stage::notes`].
+    pub fn notes(&self, env: &Environment, world: &World) -> Vec<String> {
+        if self.removal.is_some() { Vec::new() } else { self.stage.notes(env, &self.node, world) }
+    }
+
+    fn keeps(&self, env: &Environment, world: &World) -> Vec<String> {
+        self.removal.map(|removal| self.stage.keeps(env, &self.node, world, removal)).unwrap_or_default()
+    }
 }
 
 /// Every node of an environment, each after those it needs. A need without a scope stands for every node of that
@@ -21,7 +50,7 @@ pub struct Step {
 pub fn pipeline(env: &Environment) -> Vec<Step> {
     let mut steps: Vec<Step> = stages()
         .iter()
-        .flat_map(|stage| stage.nodes(env).into_iter().map(|node| Step { stage: stage.as_ref(), node }))
+        .flat_map(|stage| stage.nodes(env).into_iter().map(|node| Step { stage: stage.as_ref(), node, removal: None }))
         .collect();
     let ids: BTreeSet<NodeId> = steps.iter().map(|step| step.node.id.clone()).collect();
     let mut of_stage: BTreeMap<&str, Vec<&NodeId>> = BTreeMap::new();
@@ -44,7 +73,7 @@ pub fn pipeline(env: &Environment) -> Vec<Step> {
 }
 
 /// In the order of the stages as far as the needs allow. A cycle, which validation refuses, keeps its order.
-fn sorted(steps: Vec<Step>) -> Vec<Step> {
+pub(super) fn sorted(steps: Vec<Step>) -> Vec<Step> {
     let mut waiting: std::collections::VecDeque<Step> = steps.into();
     let mut done = BTreeSet::new();
     let mut out = Vec::with_capacity(waiting.len());
@@ -65,25 +94,30 @@ fn sorted(steps: Vec<Step>) -> Vec<Step> {
 /// Decides every node, each assuming what those before would make.
 pub fn draw(env: &Environment, steps: &[&Step], world: &World) -> Plan {
     let mut assumed = world.clone();
-    let mut notes = Vec::new();
+    let (mut notes, mut kept) = (Vec::new(), Vec::new());
     let nodes = steps
         .iter()
         .map(|step| {
-            let said = step.stage.notes(env, &step.node, &assumed);
+            let said = step.notes(env, &assumed);
+            kept.extend(step.keeps(env, &assumed));
             notes.extend(said.into_iter().map(|note| (step.node.id.clone(), note)));
-            let decision = step.stage.decide(env, &step.node, &assumed);
+            let decision = step.decide(env, &assumed);
             for action in decision.iter().flatten() {
                 assumed.assume(env, action);
             }
             Planned { node: step.node.clone(), decision }
         })
         .collect();
+    let destroys = steps.iter().any(|step| matches!(step.removal, Some(Removal::Everything { .. })));
     let definitions = env
         .services
         .values()
+        .filter(|_| !destroys)
         .map(|service| (service.name.clone(), timeless_definition(env, service, &assumed)))
         .collect();
-    Plan { environment: env.name.clone(), nodes, definitions, notes, orphans: orphans(env, world) }
+    // What a removal takes is no orphan any more.
+    let orphans = if destroys { Vec::new() } else { orphans(env, &assumed) };
+    Plan { environment: env.name.clone(), nodes, definitions, notes, orphans, destroys, kept }
 }
 
 /// What the steps would still ask if those before them were done: a plan shows a difference against what is there, also
@@ -92,24 +126,17 @@ pub fn asks_of_plan(env: &Environment, steps: &[&Step], world: &World) -> BTreeS
     let mut assumed = world.clone();
     let mut asks = BTreeSet::new();
     for step in steps {
-        let asked = step.stage.asks(env, &step.node, &assumed);
+        let asked = step.asks(env, &assumed);
         asks.extend(asked.into_iter().filter(|ask| !world.answered.contains(ask)));
-        for action in step.stage.decide(env, &step.node, &assumed).iter().flatten() {
+        for action in step.decide(env, &assumed).iter().flatten() {
             assumed.assume(env, action);
         }
     }
     asks
 }
 
-/// Stacks of this app and environment, by their constant tags, that the file no longer has.
+/// What carries our tags and is no longer in the file: services, then stacks.
 fn orphans(env: &Environment, world: &World) -> Vec<String> {
-    let wanted: BTreeSet<String> = crate::infra::stacks(env).iter().map(|stack| env.stack_name(&stack.key)).collect();
-    let is_ours = |stack: &&Stack| {
-        stack.tags.get(Stack::APP) == Some(&env.app)
-            && stack.tags.get(Stack::ENVIRONMENT) == Some(&env.name)
-            // Made by an administrator, outside of any run.
-            && stack.tags.get(Stack::STAGE).is_some_and(|stage| stage != "bootstrap-identity")
-    };
-    let orphans = world.stacks.values().filter(is_ours).filter(|stack| !wanted.contains(&stack.name));
-    orphans.map(|stack| stack.name.clone()).collect()
+    let services = orphan_services(env, world).into_iter().map(|service| format!("service {service}"));
+    services.chain(orphan_stacks(env, world).into_iter().map(|stack| format!("stack {}", stack.name))).collect()
 }

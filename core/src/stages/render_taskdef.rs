@@ -1,6 +1,6 @@
 //! `render-taskdef`: a revision of the service's family says exactly what the file says.
 
-use super::{Stage, stack_node};
+use super::{Removal, Stage, removal, stack_node};
 use crate::{
     plan::{
         Action, Ask, Change, DesiredService, Known, Node, NodeId, Refusal, RegisterTaskDefinition, World,
@@ -72,6 +72,18 @@ impl Stage for RenderTaskdef {
             format!("{} has its revision, but its schedule is not set: this version sets none", service.name)
         };
         scheduled.map(note).into_iter().collect()
+    }
+
+    fn lasts(&self) -> bool {
+        true
+    }
+
+    fn asks_to_remove(&self, env: &Environment, node: &Node, _: &World, _: Removal) -> Vec<Ask> {
+        node.service.iter().map(|service| Ask::Revisions { family: env.family(service) }).collect()
+    }
+
+    fn remove(&self, env: &Environment, node: &Node, world: &World, _: Removal) -> Result<Vec<Action>, Refusal> {
+        Ok(node.service.as_ref().map(|service| removal::revisions(env, service, world)).unwrap_or_default())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Stage;
+use super::{Removal, Stage, removal};
 use crate::{
     plan::{Action, Ask, Exit, Node, NodeId, PutParameter, Refusal, Variable, World},
     workflow::{Environment, SecretSource},
@@ -54,6 +54,18 @@ impl Stage for SyncSecrets {
         }
         refuse(env, &unset, &empty, &missing)?;
         Ok(actions)
+    }
+
+    fn lasts(&self) -> bool {
+        true
+    }
+
+    fn asks_to_remove(&self, env: &Environment, _: &Node, _: &World, _: Removal) -> Vec<Ask> {
+        vec![Ask::ParametersUnder { path: removal::parameters_path(env) }]
+    }
+
+    fn remove(&self, env: &Environment, _: &Node, world: &World, _: Removal) -> Result<Vec<Action>, Refusal> {
+        Ok(removal::parameters(env, world))
     }
 }
 

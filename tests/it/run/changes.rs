@@ -113,7 +113,7 @@ async fn a_service_comes_and_goes() {
     assert_eq!(gone.troubles(), NOTHING);
     assert_eq!(gone.changed(), ["updated stack finance-app-registry"]);
     let plan = app.plan("staging").await;
-    assert_eq!(plan.orphans, ["finance-app-staging-service-worker"]);
+    assert_eq!(plan.orphans, ["service worker", "stack finance-app-staging-service-worker"]);
     assert_eq!(service(&app, "worker").await.running_count(), 1, "what is not in the file is not taken away unasked");
 }
 

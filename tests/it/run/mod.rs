@@ -5,6 +5,7 @@ mod binary;
 mod changes;
 mod containers;
 mod credentials;
+mod destroys;
 mod kills;
 mod strategies;
 mod verdicts;

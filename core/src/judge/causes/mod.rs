@@ -9,6 +9,7 @@
 mod caller;
 mod cause;
 mod cloudformation;
+mod deletion;
 mod health;
 mod image;
 mod network;
@@ -29,7 +30,7 @@ pub use self::cause::{Cause, Family, Rank};
 use self::rule::{Rule, Text};
 use crate::text::Foreign;
 
-static TABLES: [&[Cause]; 11] = [
+static TABLES: [&[Cause]; 12] = [
     image::CAUSES,
     secrets::CAUSES,
     placement::CAUSES,
@@ -39,6 +40,7 @@ static TABLES: [&[Cause]; 11] = [
     rollout::CAUSES,
     network::CAUSES,
     cloudformation::CAUSES,
+    deletion::CAUSES,
     caller::CAUSES,
     none::CAUSES,
 ];

@@ -15,6 +15,7 @@ impl Outcome {
     /// The card of this outcome.
     pub fn card(&self) -> Card {
         match self.verdict {
+            Verdict::Unchanged | Verdict::Succeeded if self.destroys => self.destroyed(),
             Verdict::Unchanged => self.unchanged(),
             Verdict::Succeeded => self.succeeded(),
             _ => self.stopped(),
@@ -108,6 +109,28 @@ impl Outcome {
         }
     }
 
+    fn destroyed(&self) -> Card {
+        let env = self.env();
+        let (headline, safe) = match self.verdict {
+            Verdict::Unchanged => (format!("nothing of {env} is there"), "0 writes".to_owned()),
+            _ => (format!("{env} was destroyed"), "nobody is served by it any more".to_owned()),
+        };
+        let mut blocks = vec![Block::Line(Piece::words(self.sums()))];
+        blocks.extend(self.kept.iter().map(|kept| Block::Line(Piece::words(format!("kept: {kept}")))));
+        blocks.push(self.stages_details());
+        blocks.push(self.journal_details());
+        Card {
+            mark: Mark::Good,
+            title: format!("{env}: {headline}"),
+            headline,
+            facts: vec![self.took()],
+            safe,
+            action: None,
+            blocks,
+            small: self.small(),
+        }
+    }
+
     /// `10 stacks, 74 resources created · 0 replaced · 0 deleted`
     fn sums(&self) -> String {
         let mut parts = Vec::new();
@@ -119,6 +142,9 @@ impl Outcome {
         }
         if self.stacks.changed > 0 {
             parts.push(format!("{} changed", words::count(self.stacks.changed, "stack")));
+        }
+        if self.stacks.deleted > 0 {
+            parts.push(format!("{} deleted", words::count(self.stacks.deleted, "stack")));
         }
         parts.push(format!("{} replaced", self.resources.replaced));
         parts.push(format!("{} deleted", self.resources.deleted));

@@ -14,6 +14,9 @@ impl PlanReport {
         let id = &self.plan_id;
         let took = words::duration(self.duration_ms);
         let number = words::count(self.changes.len(), "change");
+        if self.destroys {
+            return self.destruction();
+        }
         let (mark, head, title) = match self.verdict {
             PlanVerdict::Unchanged => {
                 (Mark::Good, format!("{env} plan {id}: no changes"), format!("{env} plan: no changes"))
@@ -37,6 +40,41 @@ impl PlanReport {
             title,
             safe: self.safe(),
             action: self.action(),
+            blocks: self.blocks(),
+            small,
+        }
+    }
+
+    /// What goes with the environment.
+    fn destruction(&self) -> Card {
+        let env = &self.header.environment;
+        let id = &self.plan_id;
+        let gone = self.verdict == PlanVerdict::Unchanged;
+        let (mark, what) = match self.verdict {
+            PlanVerdict::Unchanged => (Mark::Good, "nothing of it is there".to_owned()),
+            PlanVerdict::Refused => (Mark::Bad, self.refused()),
+            PlanVerdict::Changes => (Mark::Waiting, format!("{} deleted", self.deleted)),
+        };
+        let stacks = self.changes.iter().filter(|row| row.what.starts_with("stack ")).count();
+        let services = self.changes.iter().filter(|row| row.what.starts_with("service ")).count();
+        let safe = if gone {
+            "a destroy would write nothing".to_owned()
+        } else {
+            format!(
+                "not safe: {env} ends, with {} and {}; what is kept is named below",
+                words::count(services, "service"),
+                words::count(stacks, "stack")
+            )
+        };
+        let mut small = vec![format!("plan `{id}`")];
+        small.extend(self.header.small_print(None, self.duration_ms));
+        Card {
+            mark,
+            headline: format!("{env} destroy {id}: {what}"),
+            facts: vec![words::duration(self.duration_ms)],
+            title: format!("{env} destroy: {what}"),
+            safe,
+            action: (!gone).then(|| Piece::Command(self.header.again())),
             blocks: self.blocks(),
             small,
         }
@@ -114,7 +152,11 @@ impl PlanReport {
         if let Some(cost) = &self.cost {
             blocks.push(Block::Line(Piece::Words(cost.sum.line())));
         }
-        let lines = self.orphans.iter().map(|orphan| format!("no longer in the file, left alone: {orphan}"));
+        let lines = self.kept.iter().map(|kept| format!("kept: {kept}"));
+        let lines =
+            lines.chain(self.orphans.iter().map(|orphan| {
+                format!("no longer in the file, left alone: {orphan} (`runner run --prune` removes it)")
+            }));
         let lines = lines.chain(self.warnings.iter().map(|warning| format!("warning: {}", warning.text)));
         blocks.extend(lines.map(|line| Block::Line(Piece::Words(line))));
         let full: Vec<String> = self.changes.iter().flat_map(full).collect();
