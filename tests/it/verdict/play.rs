@@ -88,6 +88,7 @@ impl Play {
             expect: None,
             rebuild: false,
             images: Default::default(),
+            removal: None,
             variables: Variables::of(&env, true, |_| None),
             timeout,
         };
