@@ -43,8 +43,6 @@ pub struct Settings {
     pub progress: Progress,
     /// How long to watch.
     pub timeout: Duration,
-    /// `--yes`.
-    pub yes: bool,
     /// `--sandbox`.
     pub sandbox: bool,
     /// `--build`.
@@ -83,7 +81,6 @@ impl Settings {
             err: style(color(global.color, &std::io::stderr())),
             progress,
             timeout: global.timeout,
-            yes: global.yes,
             sandbox: global.sandbox,
             build: global.build,
             yes: global.yes,
