@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    completions, cost, destroy, explain, init, man, plan, render, run, sandbox, settings, sink, stage, status, usage,
-    validate,
+    completions, cost, destroy, docs, explain, init, man, plan, render, run, sandbox, settings, sink, stage, status,
+    usage, validate,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -51,6 +51,8 @@ pub enum Command {
     Render(render::Args),
     /// Estimate what the environment costs a month, by item; no AWS
     Cost(cost::Args),
+    /// Write the documentation of infrastructure and settings, or check that it is current; no AWS
+    Docs(docs::Args),
     /// Explain a cause, a stage, a key of the file or an exit code; no AWS
     Explain(explain::Args),
     /// Look after the local AWS that --sandbox starts

@@ -10,6 +10,7 @@ mod confirm;
 mod connect;
 mod cost;
 mod destroy;
+mod docs;
 mod explain;
 mod follow;
 mod harden;
@@ -69,6 +70,7 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Validate(args) => validate::run(settings, &args),
         Command::Render(args) => render::run(settings, &args),
         Command::Cost(args) => cost::run(settings, &args),
+        Command::Docs(args) => docs::run(settings, &args),
         Command::Explain(args) => explain::run(settings, &args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

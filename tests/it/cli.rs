@@ -44,6 +44,7 @@ fn help_and_version_are_answers() {
         "status",
         "render",
         "cost",
+        "docs",
         "explain",
         "sandbox",
         "completions",

@@ -7,6 +7,7 @@
 mod card;
 mod cards;
 mod cost;
+mod docs;
 mod event;
 mod fold;
 mod header;
@@ -23,6 +24,7 @@ mod tests;
 pub use card::{Block, Card, ChangeLine, Mark, Piece};
 pub use cards::{Checked, Finding, ServiceNow, StatusReport, Stopped, annotation};
 pub use cost::{CostReport, by_item};
+pub use docs::docs;
 pub use event::{Changed, Event, Fact, Failure, ServiceState};
 pub use fold::{Fold, NodeState, Said, StageState, State, TaskDone, Warning};
 pub use header::Header;
