@@ -11,6 +11,7 @@ mod connect;
 mod cost;
 mod destroy;
 mod docs;
+mod drift;
 mod explain;
 mod follow;
 mod harden;
@@ -76,6 +77,7 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => wait(plan::run(settings, &args)),
         Command::Run(args) => wait(run::run(settings, &args)),
+        Command::Drift(args) => wait(drift::run(settings, &args)),
         Command::Destroy(args) => wait(destroy::run(settings, &args)),
         Command::Stage(args) => wait(stage::run(settings, &args)),
         Command::Status(args) => wait(status::run(settings, &args)),

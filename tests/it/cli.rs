@@ -40,6 +40,7 @@ fn help_and_version_are_answers() {
         "plan",
         "run",
         "destroy",
+        "drift",
         "stage",
         "status",
         "render",

@@ -22,7 +22,7 @@ pub mod words;
 mod tests;
 
 pub use card::{Block, Card, ChangeLine, Mark, Piece};
-pub use cards::{Checked, Finding, ServiceNow, StatusReport, Stopped, annotation};
+pub use cards::{Checked, DriftReport, Finding, ServiceNow, StatusReport, Stopped, annotation};
 pub use cost::{CostReport, by_item};
 pub use docs::docs;
 pub use event::{Changed, Event, Fact, Failure, ServiceState};
