@@ -7,14 +7,16 @@
 //! - [`stacks`]: CloudFormation: reads and acts
 //! - [`deploy`]: ECS, ELBv2, scaling, logs, the HTTP probe
 //! - [`image`]: builds, reads (OCI layout, docker archive) and pushes images
+//! - [`github`]: the job's context, OIDC tokens, the comment, summary and outputs; it alone names octocrab
 //! - [`sandbox`]: the local AWS
 //! - [`aws`]: clients, credentials, the table of error codes, SSM
 //!
-//! Only `stacks`, `deploy`, `image` and `aws` name an AWS SDK.
+//! Only `stacks`, `deploy`, `image` and `aws` name an AWS SDK, only `github` octocrab.
 
 pub mod aws;
 pub mod cli;
 pub mod deploy;
+pub mod github;
 pub mod image;
 pub mod run;
 pub mod sandbox;

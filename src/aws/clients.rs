@@ -2,6 +2,7 @@
 
 use std::{sync::OnceLock, time::Duration};
 
+use aws_config::environment::EnvironmentVariableCredentialsProvider;
 use aws_credential_types::Credentials;
 use aws_smithy_http_client::{
     Builder,
@@ -10,13 +11,18 @@ use aws_smithy_http_client::{
 use aws_smithy_types::{retry::RetryConfig, timeout::TimeoutConfig};
 use aws_types::{SdkConfig, region::Region};
 
-use super::Calls;
+use super::{Calls, WebIdentity};
 
 /// Which AWS, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Setup {
     /// The user's AWS, by the SDK's own chain of environment, profile and role.
     Ambient,
+    /// The user's AWS, with the keys in the process's variables and no others: no profile, no process, no metadata
+    /// service is asked.
+    Variables,
+    /// The user's AWS, as a role taken with a GitHub job's OIDC token. Nothing else is asked, as above.
+    Web(WebIdentity),
     /// A local AWS: this address, made-up credentials whose access key is the account. Nothing of the user's is read.
     Local {
         /// `http://127.0.0.1:PORT`.
@@ -31,6 +37,7 @@ pub struct Clients {
     config: SdkConfig,
     /// How many calls were made with them.
     pub calls: Calls,
+    web: Option<WebIdentity>,
     cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
     ecr: OnceLock<aws_sdk_ecr::Client>,
@@ -66,16 +73,26 @@ impl Clients {
             .connect_timeout(Duration::from_secs(5))
             .operation_attempt_timeout(Duration::from_secs(60))
             .build();
+        let loader = || {
+            let plain = std::env::var("AWS_ENDPOINT_URL").is_ok_and(|url| url.starts_with("http://"));
+            aws_config::defaults(aws_config::BehaviorVersion::latest())
+                .region(region.clone())
+                .http_client(http_client(plain))
+                .retry_config(retry.clone())
+                .timeout_config(timeout.clone())
+        };
+        // A profile may name a process, an address or a metadata service: an earlier step of the job may have written it.
+        let without_files = || loader().profile_files(no_profile());
         let config = match setup {
-            Setup::Ambient => {
-                let plain = std::env::var("AWS_ENDPOINT_URL").is_ok_and(|url| url.starts_with("http://"));
-                aws_config::defaults(aws_config::BehaviorVersion::latest())
-                    .region(region)
-                    .http_client(http_client(plain))
-                    .retry_config(retry)
-                    .timeout_config(timeout)
-                    .load()
-                    .await
+            Setup::Ambient => loader().load().await,
+            Setup::Variables => {
+                let keys = EnvironmentVariableCredentialsProvider::new();
+                without_files().credentials_provider(keys).load().await
+            }
+            Setup::Web(web) => {
+                let config = without_files().credentials_provider(web.clone()).load().await;
+                web.ask_with(&config);
+                config
             }
             Setup::Local { url, account } => SdkConfig::builder()
                 .behavior_version(aws_config::BehaviorVersion::latest())
@@ -96,6 +113,7 @@ impl Clients {
         Self {
             config,
             calls,
+            web: if let Setup::Web(web) = setup { Some(web.clone()) } else { None },
             cloudformation: OnceLock::new(),
             ecs: OnceLock::new(),
             ecr: OnceLock::new(),
@@ -147,6 +165,10 @@ impl Clients {
 
     /// The account and ARN the credentials belong to.
     pub async fn caller(&self) -> Result<runner_core::plan::Caller, runner_core::plan::Fault> {
+        if let Some(web) = &self.web {
+            // Asked here, a refusal keeps its words; behind the SDK it would be "failed to load credentials".
+            web.credentials().await?;
+        }
         let answer = self
             .sts()
             .get_caller_identity()
@@ -158,6 +180,13 @@ impl Clients {
             arn: answer.arn.unwrap_or_default(),
         })
     }
+}
+
+/// A profile file with nothing in it.
+#[allow(deprecated)] // What should be taken instead is in a crate that is not made for users.
+fn no_profile() -> aws_config::profile::profile_file::ProfileFiles {
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build()
 }
 
 /// One HTTP stack. A plain endpoint gets a connector without TLS: reading the machine's root certificates costs more

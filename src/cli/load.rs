@@ -9,14 +9,14 @@ use jiff::Timestamp;
 use runner_core::{plan::Fault, report::Header, text::nearest, workflow::Environment};
 
 use super::{
-    commit, connect,
+    commit, connect, job,
     paths::{Workspace, read_some},
     settings::{Settings, variable},
     sink,
     stop::Stop,
     usage,
 };
-use crate::run::{Endpoint, Options, Variables};
+use crate::run::{Credentials, Endpoint, Options, Variables};
 
 /// Where the file is looked for, in this folder and those above, up to the repository's root.
 pub const DEFAULT: &str = ".github/finance-infra.yml";
@@ -144,6 +144,10 @@ impl Loaded {
         let variables = Variables::of_job(&self.environment, settings.sandbox);
         sink::learn(variables.secrets());
         Ok(Options {
+            credentials: match &endpoint {
+                Endpoint::Aws => job::credentials(settings.job()?, &self.environment, &self.header)?,
+                Endpoint::Sandbox { .. } => Credentials::Ambient,
+            },
             variables,
             endpoint,
             root: self.root.clone(),

@@ -3,6 +3,7 @@
 //! `main` → [`args`] → [`settings`] → one command → an exit code. [`sink`] is where everything leaves: answers and
 //! JSON to stdout, progress, hints and errors to stderr, all of it through the redactor.
 
+mod actions;
 mod args;
 mod commit;
 mod completions;
@@ -10,18 +11,18 @@ mod confirm;
 mod connect;
 mod cost;
 mod destroy;
-mod docs;
-mod drift;
 mod explain;
 mod follow;
 mod harden;
 mod init;
+mod job;
 mod load;
 mod logging;
 mod man;
 mod paths;
 mod plan;
 mod progress;
+mod publish;
 mod render;
 mod run;
 mod sandbox;
@@ -58,10 +59,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let settings = Settings::resolve(&cli.global);
     logging::init(&settings);
+    actions::silence();
     let code = match dispatch(&settings, cli.command) {
         Ok(code) => code,
         Err(stop) => stop.tell(&settings),
     };
+    actions::obey();
     ExitCode::from(code)
 }
 
@@ -71,13 +74,11 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Validate(args) => validate::run(settings, &args),
         Command::Render(args) => render::run(settings, &args),
         Command::Cost(args) => cost::run(settings, &args),
-        Command::Docs(args) => docs::run(settings, &args),
         Command::Explain(args) => explain::run(settings, &args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => wait(plan::run(settings, &args)),
         Command::Run(args) => wait(run::run(settings, &args)),
-        Command::Drift(args) => wait(drift::run(settings, &args)),
         Command::Destroy(args) => wait(destroy::run(settings, &args)),
         Command::Stage(args) => wait(stage::run(settings, &args)),
         Command::Status(args) => wait(status::run(settings, &args)),

@@ -4,15 +4,20 @@ use std::{str::FromStr, time::Instant};
 
 use runner_core::{
     cost::{CostChange, Money},
-    report::PlanReport,
+    report::{Card, CostReport, PlanReport, PlanVerdict, words},
 };
+use serde_json::json;
 
 use super::{
-    load,
+    connect,
+    job::Job,
+    load::{self, Loaded},
+    publish::{Told, publish},
     settings::Settings,
     signals::or_cancelled,
-    stop::{Done, answer},
+    stop::{Done, Stop, answer, show},
 };
+use crate::github::Origin;
 
 /// What makes a plan end with 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,9 +59,14 @@ pub struct Args {
 /// Plans.
 pub async fn run(settings: &Settings, args: &Args) -> Done {
     let started = Instant::now();
-    let mut words = vec!["plan"];
-    words.extend(args.services.iter().map(String::as_str));
-    let loaded = load::load(settings, &words)?;
+    let mut spoken = vec!["plan"];
+    spoken.extend(args.services.iter().map(String::as_str));
+    let loaded = load::load(settings, &spoken)?;
+    if let Some(job) = settings.job().map_err(|fault| Stop::from(fault).about(&loaded.header))?
+        && job.context.is_fork()
+    {
+        return Ok(offline(settings, &loaded, job, started));
+    }
     let work = async {
         let options = loaded.options(settings, &args.services).await?;
         crate::run::plan_and_world(&loaded.environment, &options).await
@@ -72,6 +82,42 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     let cost = CostChange::of(&loaded.environment, &plan, &world);
     let on_change = args.fail_on.contains(&FailOn::Change);
     let report = PlanReport::of(&loaded.header, &plan, warnings, on_change, took).priced(cost, limit);
-    answer(settings, &report.card(), &report);
+    show(settings, &report.card(), &report);
+    let mut told = Told::new(Some(&loaded.header), report.merge_card(), &report, report.exit_code);
+    // Merging deploys only what a pull request brings.
+    let merges =
+        settings.event.as_deref().is_some_and(|event| event.starts_with("pull_request") || event == "merge_group");
+    if !merges {
+        told.card = report.card();
+    }
+    told.comment = Some(told.card.clone());
+    told.quiet = report.verdict == PlanVerdict::Unchanged;
+    (told.outputs, told.annotations) = (report.outputs(), report.annotations());
+    publish(settings, told, None).await;
     Ok(report.exit_code)
+}
+
+/// The plan of a stranger's code: nothing is asked of AWS, and no credentials are asked for. The file was read and is
+/// good; it and what it makes are rendered.
+fn offline(settings: &Settings, loaded: &Loaded, job: &Job, started: Instant) -> u8 {
+    let from = match &job.context.origin {
+        Origin::Fork(Some(name)) => format!("the code is that of {name}, and gets no credentials"),
+        _ => "the code's repository is gone, and it gets no credentials".to_owned(),
+    };
+    let (templates, definitions) = (connect::templates(&loaded.environment), connect::definitions(&loaded.environment));
+    let described = format!(
+        "describes {} and {}",
+        words::count(templates.len(), "stack"),
+        words::count(definitions.len(), "service")
+    );
+    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let cost = CostReport::of(&loaded.header, &loaded.environment, took);
+    let card = Card::offline(&loaded.header, &loaded.warnings, &described, &from, &cost);
+    let report = json!({
+        "app": loaded.header.app, "environment": loaded.header.environment, "verdict": "not-asked", "exit_code": 0,
+        "aws_read": false, "why": from, "stacks": templates.len(), "services": definitions.len(),
+        "warnings": loaded.warnings, "duration_ms": took, "cost": cost,
+    });
+    answer(settings, &card, &report);
+    0
 }

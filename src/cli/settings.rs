@@ -1,11 +1,11 @@
 //! What was asked for, resolved once: flag over variable over file over default.
 
-use std::{io::IsTerminal, path::PathBuf, time::Duration};
+use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
 
 use runner_core::{plan::Fault, report::Style};
 
 use super::args::{Color, Format, Global, Progress};
-use super::usage;
+use super::{actions, job::Job, usage};
 
 /// The workflow file.
 pub const FILE: &str = "INFRA_FILE";
@@ -59,6 +59,8 @@ pub struct Settings {
     pub event: Option<String>,
     /// In a GitHub job.
     pub actions: bool,
+    /// That job; a fault where what it is about cannot be read.
+    pub job: Result<Option<Arc<Job>>, Fault>,
 }
 
 impl Settings {
@@ -88,8 +90,26 @@ impl Settings {
             verbose,
             quiet: global.quiet,
             event: variable(EVENT),
-            actions: variable(ACTIONS).is_some_and(|value| value == "true"),
+            actions: actions::here(),
+            job: Job::find().map(|job| job.map(Arc::new)),
         }
+    }
+
+    /// The GitHub job, for what depends on it: an event whose author may be anyone must be understood, of another it is
+    /// enough that there is a warning.
+    pub fn job(&self) -> Result<Option<&Arc<Job>>, Fault> {
+        match &self.job {
+            Ok(job) => Ok(job.as_ref()),
+            Err(fault) if self.anyone() => Err(fault.clone()),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether the event can be caused by people without rights.
+    fn anyone(&self) -> bool {
+        let risky =
+            |event: &String| event.starts_with("pull_request") || event == "issue_comment" || event == "workflow_run";
+        self.event.as_ref().is_some_and(risky)
     }
 
     /// Refuses a changing command on an event that people without rights can cause: their code and words would
@@ -97,8 +117,7 @@ impl Settings {
     /// <https://docs.github.com/en/actions/reference/security/secure-use>
     pub fn refuse_event(&self, command: &str) -> Result<(), Fault> {
         let Some(event) = &self.event else { return Ok(()) };
-        let risky = event.starts_with("pull_request") || event == "issue_comment" || event == "workflow_run";
-        if !risky || self.allow_event.contains(event) {
+        if !self.anyone() || self.allow_event.contains(event) {
             return Ok(());
         }
         Err(usage(

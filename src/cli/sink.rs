@@ -12,10 +12,10 @@ use runner_core::{
 };
 use serde::Serialize;
 
-use super::settings::variable;
+use super::{actions, settings::variable};
 
 /// Variables whose values never appear, whatever the file says.
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 9] = [
     "AWS_SECRET_ACCESS_KEY",
     "AWS_SESSION_TOKEN",
     "AWS_CONTAINER_AUTHORIZATION_TOKEN",
@@ -24,6 +24,7 @@ const SECRETS: [&str; 8] = [
     "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
     "ACTIONS_RUNTIME_TOKEN",
     "INPUT_GITHUB-TOKEN",
+    "INFRA_GITHUB_TOKEN",
 ];
 
 static SINK: RwLock<(Vec<Secret>, Option<Redactor>)> = RwLock::new((Vec::new(), None));
@@ -31,7 +32,13 @@ static SINK: RwLock<(Vec<Secret>, Option<Redactor>)> = RwLock::new((Vec::new(), 
 /// Values that must never appear from now on.
 pub fn learn(secrets: impl IntoIterator<Item = Secret>) {
     let mut sink = SINK.write().unwrap_or_else(PoisonError::into_inner);
-    sink.0.extend(secrets.into_iter().filter(|secret| !secret.is_empty()));
+    let known = sink.0.len();
+    for secret in secrets {
+        if !secret.is_empty() && !sink.0.contains(&secret) {
+            sink.0.push(secret);
+        }
+    }
+    actions::mask(&sink.0[known..]);
     sink.1 = Some(Redactor::new(&sink.0));
 }
 
@@ -66,6 +73,12 @@ pub fn err_line(text: &str) {
     err(&format!("{text}\n"));
 }
 
+/// To stderr, as it is: lines for GitHub's runner alone, which takes them out of the log.
+pub(super) fn raw(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    let _ = stderr.write_all(text.as_bytes()).and_then(|()| stderr.flush());
+}
+
 fn write(stream: &mut impl Write, text: &str) {
     // Whoever reads may have read enough (`| head`); the exit code still tells how it went.
     let _ = stream.write_all(redact(text).as_bytes()).and_then(|()| stream.flush());
@@ -76,16 +89,19 @@ pub fn json(answer: &impl Serialize) {
     out_json(answer, true);
 }
 
+/// The JSON without what is secret, leaf by leaf, so that it stays valid.
+pub fn clean_json(value: &serde_json::Value) -> serde_json::Value {
+    let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
+    sink.1.as_ref().map_or_else(|| value.clone(), |redactor| redactor.apply_json(value))
+}
+
 /// To stdout: one JSON document on one line.
 pub fn json_line(answer: &impl Serialize) {
     out_json(answer, false);
 }
 
 fn out_json(answer: &impl Serialize, pretty: bool) {
-    // Redacted leaf by leaf, so that it stays valid.
-    let value = serde_json::to_value(answer).unwrap_or_default();
-    let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
-    let value = sink.1.as_ref().map_or_else(|| value.clone(), |redactor| redactor.apply_json(&value));
+    let value = clean_json(&serde_json::to_value(answer).unwrap_or_default());
     let text = if pretty { format!("{value:#}\n") } else { format!("{value}\n") };
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());

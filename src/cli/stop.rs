@@ -2,11 +2,17 @@
 
 use runner_core::{
     plan::Fault,
-    report::{Card, Checked, Header, Stopped, annotation, markdown, text},
+    report::{Card, Checked, Header, Stopped, markdown, text},
 };
 use serde::Serialize;
+use serde_json::Value as Json;
 
-use super::{args::Format, settings::Settings, sink};
+use super::{
+    args::Format,
+    publish::{Told, publish},
+    settings::Settings,
+    sink,
+};
 
 /// What a command comes to: the exit code of its answer.
 pub type Done = Result<u8, Stop>;
@@ -45,14 +51,20 @@ impl Stop {
     pub fn tell(&self, settings: &Settings) -> u8 {
         match self {
             Self::Stopped(stopped) => {
+                let stopped = &Stopped { error: stopped.error.cleaned(sink::redact), ..(**stopped).clone() };
                 sink::err(&text(&stopped.card(), settings.err));
                 machine(settings, &stopped.card(), stopped);
+                let header = stopped.header.as_ref();
+                let mut told = Told::new(header, stopped.card(), stopped, stopped.exit_code);
+                told.comment = header.filter(|header| speaks(header)).map(|_| stopped.card());
+                (told.outputs, told.annotations) = (stopped.outputs(), stopped.annotations());
+                leave(settings, told);
                 stopped.exit_code
             }
             Self::Bad(checked) => {
                 sink::err(&checked.text(settings.err));
-                annotate(settings, checked);
                 machine(settings, &checked.card(), checked.as_ref());
+                leave(settings, of_checked(checked));
                 checked.exit_code
             }
         }
@@ -67,17 +79,52 @@ fn machine(settings: &Settings, card: &Card, answer: &impl Serialize) {
     }
 }
 
-/// In a GitHub job: the findings at their lines of the diff.
-pub fn annotate(settings: &Settings, checked: &Checked) {
+/// A checked file: its findings at their lines of the diff.
+pub fn of_checked(checked: &Checked) -> Told<'_> {
+    let mut told = Told::new(None, checked.card(), checked, checked.exit_code);
+    (told.outputs, told.annotations) = (checked.outputs(), checked.annotations());
+    told
+}
+
+/// Whether a command's end is worth a comment: of those that plan or change.
+fn speaks(header: &Header) -> bool {
+    matches!(header.words.first().map(String::as_str), Some("plan" | "run" | "stage"))
+}
+
+/// Leaves behind what a GitHub job leaves.
+pub fn leave(settings: &Settings, told: Told<'_>) {
     if settings.actions {
-        let errors = checked.errors.iter().map(|finding| annotation("error", finding));
-        let warnings = checked.warnings.iter().map(|finding| annotation("warning", finding));
-        errors.chain(warnings).for_each(|line| sink::err_line(&line));
+        let work = publish(settings, told, None);
+        // Within a command there is a runtime already; a file without errors is read without one.
+        match tokio::runtime::Handle::try_current() {
+            Ok(here) => tokio::task::block_in_place(|| here.block_on(work)),
+            Err(_) => {
+                if let Ok(runtime) = tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+                    runtime.block_on(work);
+                }
+            }
+        }
     }
 }
 
 /// Prints the answer of a local or asking command.
 pub fn answer(settings: &Settings, card: &Card, answer: &impl Serialize) {
+    show(settings, card, answer);
+    if settings.actions {
+        let mut told = Told::new(None, card.clone(), answer, 0);
+        let word = |name: &str| match told.json.get(name)? {
+            Json::String(text) => Some(text.clone()),
+            Json::Bool(_) | Json::Number(_) => Some(told.json[name].to_string()),
+            _ => None,
+        };
+        let named = [("exit-code", word("exit_code")), ("drift", word("drift"))];
+        told.outputs = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        leave(settings, told);
+    }
+}
+
+/// Prints an answer, and leaves nothing behind.
+pub fn show(settings: &Settings, card: &Card, answer: &impl Serialize) {
     match settings.format {
         Format::Text => sink::out(&text(card, settings.out)),
         _ => machine(settings, card, answer),

@@ -7,7 +7,7 @@ use super::{
     connect, load,
     settings::Settings,
     sink,
-    stop::{Done, Stop, annotate, answer},
+    stop::{Done, Stop, leave, of_checked, show},
 };
 
 /// Arguments of `validate`.
@@ -25,12 +25,12 @@ pub fn run(settings: &Settings, _args: &Args) -> Done {
     if !checked.errors.is_empty() {
         return Err(Stop::from(checked));
     }
-    annotate(settings, &checked);
     if settings.format == Format::Text {
         // The source lines of warnings are hints; the answer alone goes to stdout.
         sink::err(&checked.shown);
     }
-    answer(settings, &checked.card(), &checked);
+    show(settings, &checked.card(), &checked);
+    leave(settings, of_checked(&checked));
     if settings.verbose && settings.format == Format::Text {
         for name in
             checked.environments.iter().filter(|name| settings.environment.as_ref().is_none_or(|only| only == *name))

@@ -10,7 +10,7 @@ use runner_core::{
     workflow::Environment,
 };
 
-use super::{Endpoint, Options};
+use super::{Credentials, Endpoint, Options};
 use crate::{
     aws::{Calls, Clients, Setup},
     deploy::{Poller, ProbeVia},
@@ -32,7 +32,11 @@ pub(super) struct Edge<'a> {
 impl<'a> Edge<'a> {
     pub(super) async fn new(env: &'a Environment, options: &'a Options) -> Self {
         let setup = match &options.endpoint {
-            Endpoint::Aws => Setup::Ambient,
+            Endpoint::Aws => match &options.credentials {
+                Credentials::Ambient => Setup::Ambient,
+                Credentials::Variables => Setup::Variables,
+                Credentials::Web(web) => Setup::Web(web.clone()),
+            },
             Endpoint::Sandbox { url, account, .. } => Setup::Local { url: url.clone(), account: account.clone() },
         };
         let calls = Calls::default();

@@ -23,8 +23,9 @@ use crate::stacks::Stop;
 /// How often a node is decided again after it followed what another run did.
 const ROUNDS: usize = 6;
 
-/// Executes the steps. Nodes that need one that did not end well are skipped; all others go on.
-pub(super) async fn execute(edge: &Edge<'_>, steps: &[&Step], plan: &Plan, world: World, journal: &Journal) {
+/// Executes the steps. Nodes that need one that did not end well are skipped; all others go on. What is known at the
+/// end is given back.
+pub(super) async fn execute(edge: &Edge<'_>, steps: &[&Step], plan: &Plan, world: World, journal: &Journal) -> World {
     let run = Run { edge, plan, world: Mutex::new(world), done: Done::default(), journal };
     let chosen: BTreeSet<&NodeId> = steps.iter().map(|step| &step.node.id).collect();
     let mut waiting: BTreeMap<usize, &Step> = steps.iter().copied().enumerate().collect();
@@ -61,9 +62,11 @@ pub(super) async fn execute(edge: &Edge<'_>, steps: &[&Step], plan: &Plan, world
             Some((id, well)) => {
                 ended.insert(id, well);
             }
-            None => return,
+            None => break,
         }
     }
+    drop(under_way);
+    run.world.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
 struct Run<'a> {

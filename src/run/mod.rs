@@ -2,7 +2,6 @@
 
 mod act;
 mod command;
-mod drift;
 mod edge;
 mod execute;
 mod images;
@@ -11,7 +10,11 @@ mod look;
 mod remove;
 mod variables;
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use runner_core::{
     cost::{CostChange, CostSum},
@@ -24,8 +27,8 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use self::{edge::Edge, journal::Journal};
+use crate::aws::WebIdentity;
 
-pub use drift::observe;
 pub use variables::Variables;
 
 /// Which AWS a command speaks to.
@@ -57,11 +60,25 @@ pub fn local_account(env: &Environment) -> String {
     env.account.clone().unwrap_or_else(made_up)
 }
 
+/// Whom a command is at the user's AWS.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Credentials {
+    /// Whom the SDK's own chain finds.
+    #[default]
+    Ambient,
+    /// Whom the variables of the process name, and no other.
+    Variables,
+    /// A role, by a GitHub job's OIDC token.
+    Web(WebIdentity),
+}
+
 /// What a plan or run is asked for, beside the environment.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Which AWS.
     pub endpoint: Endpoint,
+    /// Whom the command is there.
+    pub credentials: Credentials,
     /// The folder that paths in the file are relative to.
     pub root: PathBuf,
     /// Services to keep to; empty: all.
@@ -77,7 +94,7 @@ pub struct Options {
     /// `--rebuild`.
     pub rebuild: bool,
     /// `--images JSON`: digests by service.
-    pub images: std::collections::BTreeMap<String, String>,
+    pub images: BTreeMap<String, String>,
     /// The job's variables that the file declares.
     pub variables: Variables,
     /// What is to go: orphans with `--prune`, everything with `destroy`.
@@ -101,6 +118,10 @@ pub struct Ended {
     pub cost: Option<CostSum>,
     /// Calls made to AWS and registries.
     pub calls: u64,
+    /// Digests of images by service.
+    pub images: BTreeMap<String, String>,
+    /// The newest deployment by service.
+    pub deployments: BTreeMap<String, String>,
 }
 
 /// Plans; never writes.
@@ -158,7 +179,16 @@ pub async fn run(
     cancel: CancellationToken,
 ) -> Ended {
     let edge = Edge::new(env, options).await;
-    let mut ended = Ended { plan: None, fault: None, cancelled: false, timed_out: false, cost: None, calls: 0 };
+    let mut ended = Ended {
+        plan: None,
+        fault: None,
+        cancelled: false,
+        timed_out: false,
+        cost: None,
+        calls: 0,
+        images: BTreeMap::new(),
+        deployments: BTreeMap::new(),
+    };
     let journal = Journal::new(events);
     let work = whole(&edge, &journal, &mut ended);
     let waited = tokio::select! {
@@ -216,7 +246,17 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
         .with_hint("look at it with `runner plan`, and give its id to --expect; nothing was done"));
     }
     if !refused {
-        execute::execute(edge, &chosen, plan, world, journal).await;
+        let world = execute::execute(edge, &chosen, plan, world, journal).await;
+        ended.images = world
+            .images
+            .iter()
+            .filter_map(|(name, image)| Some((name.clone(), image.digest.as_ref()?.known()?.to_owned())))
+            .collect();
+        ended.deployments = world
+            .services
+            .iter()
+            .filter_map(|(name, service)| Some((name.clone(), service.as_ref()?.deployments.first()?.id.clone())))
+            .collect();
     }
     Ok(())
 }

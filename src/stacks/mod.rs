@@ -8,7 +8,6 @@
 
 mod change_set;
 mod delete;
-mod drift;
 mod failure;
 mod follow;
 mod observe;
@@ -17,7 +16,6 @@ mod put;
 
 use std::collections::BTreeSet;
 
-pub use drift::drift;
 pub use observe::{describe, template};
 use runner_core::{
     plan::{Fault, Refusal},

@@ -8,6 +8,7 @@ mod support;
 mod action;
 mod cli;
 mod cli_file;
+mod github;
 mod house;
 mod image;
 mod init;

@@ -117,6 +117,7 @@ impl App {
                 engine: self.sandbox.engine,
                 build: false,
             },
+            credentials: Default::default(),
             root: self.root.clone(),
             services: Default::default(),
             stage: None,
@@ -268,6 +269,8 @@ pub async fn run(env: &Environment, options: &Options) -> Ran {
         timed_out: ended.timed_out,
         calls: ended.calls,
         cost: ended.cost,
+        images: Some(&ended.images),
+        deployments: Some(&ended.deployments),
         duration_ms: 0,
     };
     let outcome = Outcome::of(&Header::of(env, Timestamp::UNIX_EPOCH), &fold, end);

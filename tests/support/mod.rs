@@ -4,6 +4,7 @@ pub mod app;
 #[allow(dead_code)]
 pub mod ecs;
 mod emulator;
+pub mod github;
 pub mod inventory;
 pub mod job;
 pub mod program;

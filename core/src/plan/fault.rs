@@ -56,6 +56,18 @@ impl Fault {
         self
     }
 
+    /// The same with every text passed through `clean`.
+    pub fn cleaned(&self, clean: impl Fn(&str) -> String) -> Self {
+        Self {
+            doing: clean(&self.doing),
+            code: self.code.as_deref().map(&clean),
+            message: Foreign::new(clean(self.message.raw())),
+            request_id: self.request_id.as_deref().map(&clean),
+            hint: self.hint.as_deref().map(&clean),
+            exit: self.exit,
+        }
+    }
+
     /// All of it on one line.
     pub fn headline(&self) -> String {
         let mut line = format!("{}: ", self.doing);

@@ -20,6 +20,47 @@ pub struct Event {
     pub fact: Fact,
 }
 
+impl Event {
+    /// The same with every text passed through `clean`. What others said has to be cleaned before any of it is cut: half
+    /// a secret is found by nobody.
+    pub fn cleaned(&self, clean: impl Fn(&str) -> String) -> Self {
+        let foreign = |text: &Foreign| Foreign::new(clean(text.raw()));
+        let all = |texts: &[String]| texts.iter().map(|text| clean(text)).collect::<Vec<_>>();
+        let fact = match &self.fact {
+            Fact::Progress(text) => Fact::Progress(clean(text)),
+            Fact::Line { from, line } => Fact::Line { from: clean(from), line: foreign(line) },
+            Fact::Warning(text) => Fact::Warning(clean(text)),
+            Fact::Awaits(text) => Fact::Awaits(clean(text)),
+            Fact::Changed(changed) => Fact::Changed(Changed { what: clean(&changed.what), ..changed.clone() }),
+            Fact::TaskDone { purpose, command } => Fact::TaskDone { purpose: clean(purpose), command: all(command) },
+            Fact::Service(state) => Fact::Service(ServiceState {
+                url: state.url.as_deref().map(&clean),
+                probe: state.probe.as_deref().map(&clean),
+                ..state.clone()
+            }),
+            Fact::Refused(refusal) => Fact::Refused(Refusal {
+                what: clean(&refusal.what),
+                why: clean(&refusal.why),
+                remedy: clean(&refusal.remedy),
+                exit: refusal.exit,
+            }),
+            Fact::Failed(failure) => Fact::Failed(Box::new(Failure {
+                fault: failure.fault.cleaned(&clean),
+                exit: failure.exit,
+                cause: failure.cause.clone(),
+                evidence: failure.evidence.iter().map(|(from, said)| (clean(from), foreign(said))).collect(),
+                users: failure.users.as_deref().map(&clean),
+                not_undone: all(&failure.not_undone),
+                remedy: failure.remedy.as_deref().map(&clean),
+            })),
+            Fact::Planned { .. } | Fact::Started | Fact::Finished | Fact::Unchanged | Fact::Skipped { .. } => {
+                self.fact.clone()
+            }
+        };
+        Self { at_ms: self.at_ms, node: self.node.clone(), fact }
+    }
+}
+
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -150,6 +150,11 @@ impl Fold {
         self.places.get(node).and_then(|at| self.nodes.get(*at)).map_or(State::Waiting, |node| node.state)
     }
 
+    /// Whether a node that is at work waits for what only a person can do.
+    pub fn awaits(&self) -> bool {
+        self.awaiting.iter().any(|node| self.state(node) == State::Running)
+    }
+
     /// Makes sure that the node is known.
     pub(super) fn place(&mut self, node: &NodeId) -> usize {
         if let Some(at) = self.places.get(node) {

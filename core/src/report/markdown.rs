@@ -8,14 +8,18 @@ use super::{
 
 /// Lines outside `<details>`.
 const LINES: usize = 25;
-/// Bytes of a whole card: a comment may have 65,536 characters, and its marker and history need room too.
-/// <https://github.com/orgs/community/discussions/27190>
+/// Bytes of a whole card where nothing is said: as much as a comment may have.
 const BYTES: usize = 59_500;
 /// Columns of a cell or a line of our own words.
 const COLUMNS: usize = 300;
 
 /// The card as Markdown: at most 25 lines outside details, under 60,000 bytes, every fence and tag closed.
 pub fn markdown(card: &Card) -> String {
+    markdown_within(card, BYTES)
+}
+
+/// The same in at most so many bytes.
+pub(super) fn markdown_within(card: &Card, bytes: usize) -> String {
     let mut page = Page { lines: Vec::new(), folded: Vec::new() };
     page.lines.push(format!("### {} {}", card.mark.emoji(), inline(&card.title)));
     if !card.safe.is_empty() {
@@ -31,7 +35,7 @@ pub fn markdown(card: &Card) -> String {
     for block in &card.blocks {
         page.block(block);
     }
-    page.finish(&card.small)
+    page.finish(&card.small, bytes)
 }
 
 struct Page {
@@ -139,12 +143,12 @@ impl Page {
         }
     }
 
-    fn finish(self, small: &[String]) -> String {
+    fn finish(self, small: &[String], bytes: usize) -> String {
         let mut out = self.lines.join("\n");
         out.push('\n');
         let small = small.iter().map(|part| link(part)).collect::<Vec<_>>().join(" · ");
         let tail = if small.is_empty() { String::new() } else { format!("\n<sub>{small}</sub>\n") };
-        let mut room = BYTES.saturating_sub(out.len() + tail.len());
+        let mut room = bytes.saturating_sub(out.len() + tail.len());
         let mut folded = self.folded.iter().filter(|(_, lines)| !lines.is_empty()).peekable();
         if folded.peek().is_some() {
             out.push('\n');
@@ -164,7 +168,12 @@ impl Page {
 /// A folded fence of at most `room` bytes; nothing where even its frame has no room.
 fn details(title: &str, lines: &[String], room: usize) -> String {
     let fence = fence(lines);
-    let title = inline(&format!("{title} ({})", words::count(lines.len(), "line")));
+    // A title that counts already says it better.
+    let title = if title.ends_with(')') {
+        inline(title)
+    } else {
+        inline(&format!("{title} ({})", words::count(lines.len(), "line")))
+    };
     let head = format!("<details><summary>{title}</summary>\n\n{fence}diff\n");
     let foot = format!("{fence}\n</details>\n");
     let Some(mut room) = room.checked_sub(head.len() + foot.len() + 60) else { return String::new() };

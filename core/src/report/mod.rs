@@ -4,16 +4,19 @@
 //! `Stopped`): that is the JSON. Each gives a [`Card`], which [`text()`] and [`markdown()`] render. While a run lasts,
 //! [`live`] renders the [`Fold`] of its events.
 
+mod annotate;
 mod card;
 mod cards;
+pub mod comment;
 mod cost;
-mod docs;
 mod event;
 mod fold;
+mod gantt;
 mod header;
 pub mod live;
 mod markdown;
 mod outcome;
+mod outputs;
 mod planned;
 mod text;
 pub mod words;
@@ -21,14 +24,16 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+pub use annotate::{Annotation, Level, commands, data};
 pub use card::{Block, Card, ChangeLine, Mark, Piece};
-pub use cards::{Checked, DriftReport, Finding, ServiceNow, StatusReport, Stopped, annotation};
+pub use cards::{Checked, Finding, ServiceNow, StatusReport, Stopped};
 pub use cost::{CostReport, by_item};
-pub use docs::docs;
 pub use event::{Changed, Event, Fact, Failure, ServiceState};
 pub use fold::{Fold, NodeState, Said, StageState, State, TaskDone, Warning};
+pub use gantt::gantt;
 pub use header::Header;
 pub use markdown::markdown;
 pub use outcome::{Counts, End, Outcome, Verdict, worst};
+pub use outputs::{Outputs, file_command};
 pub use planned::{PlanReport, PlanVerdict, Row, Sign};
 pub use text::{Style, text};

@@ -52,6 +52,10 @@ pub struct End<'a> {
     pub calls: u64,
     /// What the environment costs by this plan.
     pub cost: Option<CostSum>,
+    /// Digests by service, as the run left them.
+    pub images: Option<&'a BTreeMap<String, String>>,
+    /// Deployments by service, as the run left them.
+    pub deployments: Option<&'a BTreeMap<String, String>>,
     /// Milliseconds it took.
     pub duration_ms: u64,
 }
@@ -109,6 +113,10 @@ pub struct Outcome {
     pub stages: Vec<StageState>,
     /// The services.
     pub services: Vec<ServiceState>,
+    /// Digests of images by service: what `--images` takes.
+    pub images: BTreeMap<String, String>,
+    /// The newest deployment by service.
+    pub deployments: BTreeMap<String, String>,
     /// Stacks.
     pub stacks: Counts,
     /// Resources of stacks; unchanged ones are not counted.
@@ -189,7 +197,7 @@ impl Outcome {
             }
         }
         // Time that was up while a person was waited for.
-        let awaits = fold.awaiting.iter().any(|node| fold.state(node) == State::Running);
+        let awaits = fold.awaits();
         let exit = worst(
             fold.failures
                 .iter()
@@ -219,6 +227,8 @@ impl Outcome {
             destroys: end.plan.is_some_and(|plan| plan.destroys),
             kept: end.plan.map(|plan| plan.kept.clone()).unwrap_or_default(),
             stages: fold.stages(),
+            images: end.images.cloned().unwrap_or_default(),
+            deployments: end.deployments.cloned().unwrap_or_default(),
             stacks,
             resources,
             writes: fold.changed.len(),

@@ -352,8 +352,9 @@ fn json_names_are_a_contract() {
     let outcome = rolled_back();
     assert_eq!(
         shape(&outcome),
-        "again app calls cause certainty changed commit cost destroys do duration_ms environment exit_code failures fault file \
-         first_deploy kept left_out log not_undone plan_id refusals region resources services stacks stages started_at \
+        "again app calls cause certainty changed commit cost deployments destroys do duration_ms environment exit_code failures \
+         fault file first_deploy images kept left_out log not_undone plan_id refusals region resources services stacks stages \
+         started_at \
          tasks verdict warnings writes"
     );
     let json = serde_json::to_value(&outcome).unwrap();
@@ -436,8 +437,10 @@ fn a_checked_file() {
         "✔ f.yml is valid · 12ms\n  2 environments: staging, production; AWS was not contacted\n  next: runner plan -e staging\n"
     );
     assert_eq!(
-        annotation("error", &finding),
-        "::error file=.github/finance-infra.yml,line=19,col=5::unknown key `cup` in services.api: did you mean `cpu`?"
+        commands(&bad.annotations()),
+        [
+            "::error file=.github/finance-infra.yml,line=19,col=5::unknown key `cup` in services.api: did you mean `cpu`?"
+        ]
     );
     insta::assert_snapshot!(markdown(&bad.card()));
 }
@@ -468,4 +471,35 @@ fn time_that_was_up_while_a_person_was_waited_for_is_waiting() {
     assert_eq!(Outcome::of(&header(), &fold, end).exit_code, 5);
     fold.apply(&Event { at_ms: 2_000, node: Some(node), fact: Fact::Finished });
     assert_eq!(Outcome::of(&header(), &fold, end).exit_code, 4);
+}
+
+#[test]
+fn what_a_comment_says_of_a_plan_and_of_a_run_under_way() {
+    let under_way = Card::running(&header(), &fresh(), 72_000);
+    insta::assert_snapshot!(markdown(&under_way));
+    let mut fold = fresh();
+    let certificate = node("bootstrap-certificate");
+    let dns = Fact::Awaits("Certificate waits for this DNS record: _a.example.com CNAME _b.example.net".into());
+    for fact in [Fact::Started, dns] {
+        fold.apply(&Event { at_ms: 80_000, node: Some(certificate.clone()), fact });
+    }
+    let waiting = Card::running(&header(), &fold, 90_000);
+    assert_eq!(waiting.mark, Mark::Waiting);
+    let text = markdown(&waiting);
+    assert!(text.contains("### 🟡 staging: waiting for you, 1m 30s so far"), "{text}");
+    assert!(text.contains("CNAME"), "{text}");
+}
+
+#[test]
+fn a_long_run_has_a_picture_and_a_table() {
+    let fold = fresh();
+    assert_eq!(gantt(&fold.stages(), 59_000), "");
+    insta::assert_snapshot!(gantt(&fold.stages(), 242_000));
+    let stage = |n: usize| StageState { stage: format!("own;stage:{n}"), ..fold.stages()[0].clone() };
+    let many: Vec<StageState> = (0..120).map(stage).collect();
+    let picture = gantt(&many, 242_000);
+    let (drawn, table) = picture.split_once("\n```\n\n").unwrap();
+    assert!(drawn.lines().filter(|line| line.contains(" :")).count() < 50);
+    assert_eq!(table.lines().count(), 122);
+    assert!(!picture.contains(';'), "{picture}");
 }

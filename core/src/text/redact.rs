@@ -5,7 +5,7 @@ use base64::{
     engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD},
 };
 
-use super::Secret;
+use super::{Foreign, Secret};
 
 /// Shorter secrets are not searched for: replacing every `a` would hide the report and tell the secret.
 const SHORTEST: usize = 4;
@@ -23,10 +23,16 @@ impl Redactor {
         let mut needles = Vec::new();
         for secret in secrets {
             let whole = secret.expose();
-            for part in std::iter::once(whole).chain(whole.lines()) {
-                if part.len() >= SHORTEST {
-                    needles.extend(forms(part));
-                }
+            // As it is, and as it looks once it went through `Foreign` on its way to a sink.
+            let shown = Foreign::new(whole);
+            let mut parts: Vec<String> = std::iter::once(whole).chain(whole.lines()).map(str::to_owned).collect();
+            parts.extend(shown.lines());
+            parts.push(shown.one_line());
+            parts.extend(parts.clone().iter().map(|part| part.trim().to_owned()));
+            parts.sort();
+            parts.dedup();
+            for part in parts.iter().filter(|part| part.len() >= SHORTEST) {
+                needles.extend(forms(part));
             }
         }
         // Longest first, so that no form is cut in two by a shorter one inside it.
@@ -141,6 +147,19 @@ mod tests {
             let json = serde_json::to_string(&framed).unwrap_or_default();
             prop_assert!(redactor.apply(&json).contains("***"));
             prop_assert!(redactor.apply(&percent(&framed, true)).contains("***"));
+        }
+    }
+
+    #[test]
+    fn a_secret_is_found_as_foreign_text_shows_it() {
+        for secret in
+            ["\u{1b}[31mpass-word\u{1b}[0m", "::add-mask::pass-word\n::x::y", "\t pass-word\t", "a\u{202e}pass-word"]
+        {
+            let redactor = Redactor::new([&Secret::new(secret)]);
+            let shown = Foreign::new(format!("value '{secret}' failed"));
+            for text in [shown.one_line(), shown.lines().collect::<Vec<_>>().join("\n"), secret.trim().to_owned()] {
+                assert!(!redactor.apply(&text).contains("pass-word"), "{secret:?}: {text:?}");
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use crate::support::{
 
 /// What breaks quoting, escaping, matching and line by line reading, around a text that is found whatever was done to
 /// the rest.
-const ODD: [(&str, &str); 20] = [
+pub const ODD: [(&str, &str); 20] = [
     ("", ""),
     ("\"", "\""),
     ("'", "\\"),
@@ -37,11 +37,11 @@ const ODD: [(&str, &str); 20] = [
     ("end", "/+=="),
 ];
 
-fn canary(n: usize) -> String {
+pub fn canary(n: usize) -> String {
     format!("cAnArY{n:02}x{:x}", 0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(n as u64 + 1))
 }
 
-async fn with_canaries() -> App {
+pub async fn with_canaries() -> App {
     let names: Vec<String> = (0..ODD.len()).map(|n| format!("CANARY_{n}: ssm")).collect();
     let mut app = App::new(&SMALL.replace("JWT_SECRET_KEY: ssm", &names.join(", "))).await;
     app.variables = ODD

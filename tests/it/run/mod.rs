@@ -1,13 +1,12 @@
 //! The pipeline on a real emulator: from nothing to healthy and again, what a change touches, what a kill, a cut or a
 //! bad image leaves.
 
-mod binary;
+pub mod binary;
 mod changes;
 mod containers;
 mod credentials;
 mod destroys;
-mod drifts;
-mod kills;
+pub mod kills;
 mod strategies;
 mod verdicts;
 

@@ -80,6 +80,7 @@ impl Play {
                 engine: true,
                 build: false,
             },
+            credentials: Default::default(),
             root: std::env::temp_dir(),
             services: Default::default(),
             stage: Some("wait-healthy".to_owned()),

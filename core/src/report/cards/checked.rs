@@ -129,20 +129,3 @@ impl Checked {
         }
     }
 }
-
-/// A workflow command that shows a finding at its line in GitHub's diff.
-/// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands#setting-an-error-message>
-pub fn annotation(level: &str, finding: &Finding) -> String {
-    let data = |text: &str| text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A");
-    let property = |text: &str| data(text).replace(':', "%3A").replace(',', "%2C");
-    let mut out = format!("::{level} file={}", property(&finding.file));
-    if let Some(line) = finding.line {
-        out.push_str(&format!(",line={line}"));
-    }
-    if let Some(column) = finding.column {
-        out.push_str(&format!(",col={column}"));
-    }
-    let help = finding.help.as_ref().map(|help| format!(": {help}")).unwrap_or_default();
-    out.push_str(&format!("::{}", data(&format!("{}{help}", finding.message))));
-    out
-}

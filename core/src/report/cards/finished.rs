@@ -349,7 +349,7 @@ impl Outcome {
     }
 }
 
-fn node_name(failure: &Said<Failure>) -> String {
+pub(crate) fn node_name(failure: &Said<Failure>) -> String {
     failure.node.as_ref().map_or_else(|| failure.what.fault.doing.clone(), ToString::to_string)
 }
 

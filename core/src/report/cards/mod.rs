@@ -1,13 +1,14 @@
 //! What is said about each kind of answer.
 
 mod checked;
-mod drift;
 mod finished;
+mod merge;
 mod planned;
+mod running;
 mod status;
 mod stopped;
 
-pub use checked::{Checked, Finding, annotation};
-pub use drift::DriftReport;
+pub use checked::{Checked, Finding};
+pub(super) use finished::node_name;
 pub use status::{ServiceNow, StatusReport};
 pub use stopped::Stopped;
