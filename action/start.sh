@@ -17,9 +17,17 @@ sums=$here/action/SHA256SUMS
 private=
 child=
 
+# What later steps read, where the runner itself cannot say it. Both values are ours.
+outputs() {
+    if [ -n "${GITHUB_OUTPUT:-}" ]; then
+        printf 'verdict=%s\nexit-code=%s\nchanged=false\n' "$1" "$2" >>"$GITHUB_OUTPUT" || :
+    fi
+}
+
 # An annotation of the job: one line, in which `%` is the only character that would mean something.
 # https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-commands
 fail() {
+    outputs failed "${2:-1}"
     text=$(printf '%s' "$1" | tr '\r\n' '  ' | sed 's/%/%25/g')
     printf '::error title=finance-infra-action::%s\n' "$text" >&2
     exit "${2:-1}"
@@ -31,6 +39,7 @@ clean() {
 
 stop() {
     if [ -n "$child" ]; then kill "$child" 2>/dev/null || :; fi
+    outputs failed 130
     echo "cancelled before the runner started; nothing was done" >&2
     exit 130
 }

@@ -21,6 +21,8 @@ fn refused(job: &Job, words: &[&str]) {
     let said = err(&output);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.starts_with("::error title=finance-infra-action::"), "{said}");
+    let outputs = fs::read_to_string(job.path("work/_temp/output")).unwrap();
+    assert!(outputs.ends_with("verdict=failed\nexit-code=1\nchanged=false\n"), "{outputs}");
     for word in words {
         assert!(said.contains(word), "{said} lacks {word}");
     }
@@ -48,6 +50,24 @@ fn a_fresh_machine_downloads_it_once() {
     let second = job.run();
     assert!(second.status.success(), "{}", err(&second));
     assert_eq!(server.asked().len(), 1, "the second run asked again");
+}
+
+#[test]
+fn another_shell_does_the_same() {
+    // macOS's sh is bash.
+    let (server, job) = release(NOTES);
+    let bash = Path::new("/bin/bash");
+    let job = job.program("unused", "");
+    std::os::unix::fs::symlink(bash, job.path("programs/sh")).unwrap();
+    server.on(ADDRESS, Reply::Redirect(format!("{}/storage/1", server.url)));
+    server.on("/storage/1", Reply::Bytes(Arc::new(NOTES.as_bytes().to_vec())));
+    let job = job.with("services", "api web").with("command", "run *");
+    for _ in 0..2 {
+        let output = job.run();
+        assert!(output.status.success(), "{}", err(&output));
+        assert_eq!(noted(&job, "words").unwrap(), "<run>\n<*>\n<--timeout=30m>\n<-->\n<api>\n<web>\n");
+    }
+    assert_eq!(server.paths(), [ADDRESS, "/storage/1"]);
 }
 
 #[test]

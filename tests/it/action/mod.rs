@@ -2,7 +2,9 @@
 
 mod arguments;
 mod downloads;
+mod releases;
 mod signals;
+mod workflows;
 
 use std::{
     fs,
