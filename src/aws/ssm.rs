@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ssm::types::{ParameterStringFilter, ParameterType};
 use futures_util::future::try_join_all;
-use runner_core::{plan::Fault, text::Secret};
+use runner_core::{
+    plan::{Fault, ParameterSeen},
+    text::Secret,
+};
 
 use super::{Clients, Code, code_of, fault};
 
@@ -43,8 +46,14 @@ pub async fn get_parameters(
 }
 
 /// The versions of the parameters that exist, by metadata alone: a plan's role may not read values.
-/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html>
 pub async fn parameter_versions(clients: &Clients, names: &[String]) -> Result<BTreeMap<String, u64>, Fault> {
+    let facts = parameter_facts(clients, names).await?;
+    Ok(facts.into_iter().map(|(name, seen)| (name, seen.version)).collect())
+}
+
+/// The metadata of the parameters that exist.
+/// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html>
+pub async fn parameter_facts(clients: &Clients, names: &[String]) -> Result<BTreeMap<String, ParameterSeen>, Fault> {
     let doing = || format!("looking at the versions of parameters ({})", names.join(", "));
     let mut found = BTreeMap::new();
     for chunk in names.chunks(FILTER_VALUES) {
@@ -58,8 +67,12 @@ pub async fn parameter_versions(clients: &Clients, names: &[String]) -> Result<B
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault(doing(), &error))?;
             for parameter in page.parameters.unwrap_or_default() {
-                let version = u64::try_from(parameter.version).unwrap_or_default();
-                found.insert(parameter.name.unwrap_or_default(), version);
+                let seen = ParameterSeen {
+                    version: u64::try_from(parameter.version).unwrap_or_default(),
+                    modified: parameter.last_modified_date.map(|date| date.secs()).unwrap_or_default(),
+                    by: parameter.last_modified_user.unwrap_or_default(),
+                };
+                found.insert(parameter.name.unwrap_or_default(), seen);
             }
         }
     }

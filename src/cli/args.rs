@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    completions, cost, destroy, explain, init, man, plan, render, run, sandbox, settings, sink, stage, status, usage,
-    validate,
+    completions, cost, destroy, docs, drift, explain, init, man, plan, render, run, sandbox, settings, sink, stage,
+    status, usage, validate,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -41,6 +41,8 @@ pub enum Command {
     Plan(plan::Args),
     /// Take the environment to what the file says, and wait until it is healthy
     Run(run::Args),
+    /// Show what was changed behind the runner's back; only reads
+    Drift(drift::Args),
     /// Take everything of the environment away
     Destroy(destroy::Args),
     /// Run one stage alone; without a name, list the stages
@@ -51,6 +53,8 @@ pub enum Command {
     Render(render::Args),
     /// Estimate what the environment costs a month, by item; no AWS
     Cost(cost::Args),
+    /// Write the documentation of infrastructure and settings, or check that it is current; no AWS
+    Docs(docs::Args),
     /// Explain a cause, a stage, a key of the file or an exit code; no AWS
     Explain(explain::Args),
     /// Look after the local AWS that --sandbox starts

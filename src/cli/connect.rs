@@ -6,7 +6,7 @@ use runner_core::{
     infra,
     judge::causes,
     plan::{Fault, World, timeless_definition},
-    report::{Checked, Finding, Style},
+    report::{self, Checked, Finding, Style},
     stages,
     text::Foreign,
     workflow::{self, Environment, Files, Given, Problem, Problems, Workflow},
@@ -28,6 +28,14 @@ impl Files for Workspace {
 impl Found {
     fn given(&self) -> Given {
         Given { git_sha: self.commit.clone() }
+    }
+
+    /// The file's name as it is from the folder that its paths are relative to, wherever it was called from.
+    fn beneath_root(&self) -> String {
+        let name = std::path::Path::new(&self.name);
+        let file = name.file_name().unwrap_or(name.as_os_str()).to_string_lossy();
+        let folder = name.parent().and_then(std::path::Path::file_name);
+        if folder.is_some_and(|folder| folder == ".github") { format!(".github/{file}") } else { file.into_owned() }
     }
 }
 
@@ -90,6 +98,21 @@ pub fn defaults(environment: &Environment) -> Vec<(String, String)> {
 /// The JSON schema of the file.
 pub fn schema() -> Json {
     workflow::schema()
+}
+
+/// The page about all environments of the file.
+pub fn docs(found: &Found, style: Style) -> Result<String, Stop> {
+    let started = Instant::now();
+    let workflow = parse(found, style, started)?;
+    // The page must not change with each commit, even where a value names it.
+    let given = Given { git_sha: Some("COMMIT".to_owned()) };
+    let mut environments = Vec::new();
+    for name in workflow.names() {
+        let read = workflow.environment(name, &given, &found.workspace);
+        let (environment, _) = read.map_err(|problems| checked(found, &problems, Vec::new(), style, started))?;
+        environments.push(environment);
+    }
+    Ok(report::docs(&found.beneath_root(), &environments))
 }
 
 /// The templates of an environment, by the stack's key.

@@ -11,6 +11,8 @@ mod confirm;
 mod connect;
 mod cost;
 mod destroy;
+mod docs;
+mod drift;
 mod explain;
 mod follow;
 mod harden;
@@ -74,11 +76,13 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Validate(args) => validate::run(settings, &args),
         Command::Render(args) => render::run(settings, &args),
         Command::Cost(args) => cost::run(settings, &args),
+        Command::Docs(args) => docs::run(settings, &args),
         Command::Explain(args) => explain::run(settings, &args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
         Command::Plan(args) => wait(plan::run(settings, &args)),
         Command::Run(args) => wait(run::run(settings, &args)),
+        Command::Drift(args) => wait(drift::run(settings, &args)),
         Command::Destroy(args) => wait(destroy::run(settings, &args)),
         Command::Stage(args) => wait(stage::run(settings, &args)),
         Command::Status(args) => wait(status::run(settings, &args)),

@@ -26,7 +26,7 @@ pub use register::register;
 pub use remove::{cluster_services, delete_revisions, delete_rules, listener_rules, remove_service, revisions};
 pub use rule::put_rules;
 pub use run_task::run_task;
-pub use scaling::put_scaling;
+pub use scaling::{put_scaling, scaling_seen};
 pub use service::{mark_service, put_service};
 
 /// Where facts go while something is done.

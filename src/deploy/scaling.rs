@@ -1,8 +1,10 @@
 //! Registers, changes and removes the autoscaling of a service.
 //! <https://docs.aws.amazon.com/autoscaling/application/APIReference/Welcome.html>
 
+use std::collections::BTreeMap;
+
 use runner_core::{
-    plan::{Fault, PutScaling},
+    plan::{Fault, PutScaling, ScalingSeen},
     report::{Changed, Fact},
 };
 use serde_json::{Value as Json, json};
@@ -70,6 +72,40 @@ pub async fn put_scaling(clients: &Clients, put: &PutScaling, may_lack: bool, em
         emit(Fact::Changed(Changed::new(if target.is_some() { "updated" } else { "created" }, named())));
     }
     Ok(true)
+}
+
+/// The autoscaling of services by name, fifty targets a call.
+pub async fn scaling_seen(
+    clients: &Clients,
+    cluster: &str,
+    services: &[String],
+) -> Result<BTreeMap<String, ScalingSeen>, Fault> {
+    let mut all = BTreeMap::new();
+    for chunk in services.chunks(50) {
+        let ids: Vec<String> = chunk.iter().map(|service| format!("service/{cluster}/{service}")).collect();
+        let body = json!({ "ServiceNamespace": "ecs", "ResourceIds": ids });
+        let doing = format!("looking at the autoscaling of {}", chunk.join(", "));
+        let answer = call!(clients.autoscaling(), describe_scalable_targets, body, doing)?;
+        for service in chunk {
+            let resource = format!("service/{cluster}/{service}");
+            let targets = list(&answer, "ScalableTargets");
+            let target = targets.iter().find(|target| text(target, "ResourceId") == resource);
+            let number = |key: &str| target.and_then(|it| it[key].as_u64()?.try_into().ok()).unwrap_or_default();
+            let bounds = target.map(|_| (number("MinCapacity"), number("MaxCapacity")));
+            let mut policies = BTreeMap::new();
+            if target.is_some() {
+                let query = json!({ "ServiceNamespace": "ecs", "ResourceId": resource });
+                let doing = format!("looking at the scaling policies of {service}");
+                let answer = call!(clients.autoscaling(), describe_scaling_policies, query, doing)?;
+                policies.extend(list(&answer, "ScalingPolicies").iter().map(|policy| {
+                    let name = text(policy, "PolicyName").to_owned();
+                    (name, policy["TargetTrackingScalingPolicyConfiguration"].clone())
+                }));
+            }
+            all.insert(service.clone(), ScalingSeen { bounds, policies });
+        }
+    }
+    Ok(all)
 }
 
 /// Our policies are named `<cluster>-<service>-<metric>`.

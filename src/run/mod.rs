@@ -2,6 +2,7 @@
 
 mod act;
 mod command;
+mod drift;
 mod edge;
 mod execute;
 mod images;
@@ -29,6 +30,7 @@ use tokio_util::sync::CancellationToken;
 use self::{edge::Edge, journal::Journal};
 use crate::aws::WebIdentity;
 
+pub use drift::observe;
 pub use variables::Variables;
 
 /// Which AWS a command speaks to.

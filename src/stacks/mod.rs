@@ -8,6 +8,7 @@
 
 mod change_set;
 mod delete;
+mod drift;
 mod failure;
 mod follow;
 mod observe;
@@ -16,6 +17,7 @@ mod put;
 
 use std::collections::BTreeSet;
 
+pub use drift::drift;
 pub use observe::{describe, template};
 use runner_core::{
     plan::{Fault, Refusal},

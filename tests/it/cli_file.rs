@@ -99,3 +99,46 @@ fn every_stage_has_a_page() {
         assert!(page.contains(name));
     }
 }
+
+#[test]
+fn r21_costs_are_estimated_without_aws() {
+    let folder = folder(FILE);
+    let (code, out, err) = runner(folder.path(), &["cost", "-e", "staging"]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    assert!(out.starts_with("· staging costs $") && out.contains("/month + usage · eu-west-1\n"), "{out}");
+    let (code, out, _) = runner(folder.path(), &["cost", "-e", "staging", "--format", "json"]);
+    let json: Json = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &json["currency"], &json["exit_code"]), (Some(0), &"USD".into(), &0.into()));
+    let nat = json["items"].as_array().unwrap().iter().find(|item| item["what"] == "NAT gateway").unwrap();
+    assert_eq!(
+        (&nat["quantity"], &nat["unit_price"], &nat["monthly"]),
+        (&"730".into(), &"0.048".into(), &"35.04".into())
+    );
+}
+
+#[test]
+fn r22_documentation_is_written_once_and_found_stale_when_the_file_changes() {
+    let folder = folder(FILE);
+    let (code, out, _) = runner(folder.path(), &["docs", "--check"]);
+    assert_eq!(code, Some(1), "there is none yet");
+    assert!(out.starts_with("INFRASTRUCTURE.md is stale\n  do: runner docs\n\n@ line 1\n+ # "), "{out}");
+    let (code, out, err) = runner(folder.path(), &["docs"]);
+    assert_eq!((code, out.as_str(), err.as_str()), (Some(0), "wrote INFRASTRUCTURE.md\n", ""));
+    let page = std::fs::read_to_string(folder.path().join("INFRASTRUCTURE.md")).unwrap();
+    assert!(page.contains("from `.github/finance-infra.yml`;") && page.contains("## production"), "{page}");
+    for arguments in [&["docs", "--check"], &["docs", "--yes"]] {
+        let (code, out, _) = runner(folder.path(), arguments);
+        assert_eq!((code, out.as_str()), (Some(0), "INFRASTRUCTURE.md is current\n"));
+    }
+    let file = folder.path().join(".github/finance-infra.yml");
+    std::fs::write(&file, FILE.replace("port: 3000", "port: 4000")).unwrap();
+    let (code, out, _) = runner(folder.path(), &["docs", "--check", "--format", "json"]);
+    let json: Json = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &json["verdict"], &json["exit_code"]), (Some(1), &"stale".into(), &1.into()));
+    assert!(json["difference"].to_string().contains("4000"), "{json}");
+    assert_eq!(
+        std::fs::read_to_string(folder.path().join("INFRASTRUCTURE.md")).unwrap(),
+        page,
+        "a check writes nothing"
+    );
+}

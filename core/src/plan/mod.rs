@@ -6,6 +6,7 @@ mod assume_stack;
 mod change;
 mod desired;
 mod difference;
+mod drift;
 mod exit;
 mod fault;
 mod fingerprint;
@@ -26,6 +27,7 @@ pub use action::{
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};
 pub use difference::{About, Side, difference, replaced, replacement};
+pub use drift::{Drifted, Finding, NotChecked, Observed, ParameterSeen, ScalingSeen, drift};
 pub use exit::Exit;
 pub use fault::Fault;
 pub use fingerprint::{canonical, digest};

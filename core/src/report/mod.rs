@@ -9,6 +9,7 @@ mod card;
 mod cards;
 pub mod comment;
 mod cost;
+mod docs;
 mod event;
 mod fold;
 mod gantt;
@@ -26,8 +27,9 @@ mod tests;
 
 pub use annotate::{Annotation, Level, commands, data};
 pub use card::{Block, Card, ChangeLine, Mark, Piece};
-pub use cards::{Checked, Finding, ServiceNow, StatusReport, Stopped};
+pub use cards::{Checked, DriftReport, Finding, ServiceNow, StatusReport, Stopped};
 pub use cost::{CostReport, by_item};
+pub use docs::docs;
 pub use event::{Changed, Event, Fact, Failure, ServiceState};
 pub use fold::{Fold, NodeState, Said, StageState, State, TaskDone, Warning};
 pub use gantt::gantt;

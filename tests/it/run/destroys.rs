@@ -152,3 +152,39 @@ async fn a_person_types_the_name_of_what_ends() {
     app.removal = PURGING;
     assert!(app.plan("staging").await.is_empty());
 }
+
+/// A service under a new name serves before the old one goes, and what went leaves nothing but its images.
+#[tokio::test]
+async fn a_prune_takes_what_left_the_file_and_nothing_else() {
+    let mut app = brought_up(SMALL, "staging").await;
+    let clients = app.clients().await;
+    app.edit("  worker: { build", "  jobs: { build");
+    app.allow_replace = vec!["WorkerRepository".to_owned()];
+    let kept = app.run("staging").await;
+    assert_eq!(kept.troubles(), NOTHING);
+    let plan = app.plan("staging").await;
+    assert_eq!(plan.orphans, ["service worker", "stack shop-staging-service-worker"]);
+    assert!(plan.is_empty());
+
+    app.removal = Some(Removal::Orphans);
+    let ran = app.run("staging").await;
+    assert_eq!(ran.troubles(), NOTHING);
+    assert_eq!(
+        ran.changed(),
+        [
+            "deleted ECS service worker in shop-staging",
+            "deleted revisions of shop-staging-worker (1)",
+            "deleted stack shop-staging-service-worker",
+        ]
+    );
+    let left: Vec<String> = inventory(&clients).await;
+    let of_worker: Vec<&String> = left
+        .iter()
+        .filter(|line| line.contains("worker") && !line.starts_with("image ") && !line.starts_with("repository "))
+        .collect();
+    assert!(of_worker.is_empty(), "{of_worker:?}");
+    let again = app.run("staging").await;
+    assert_eq!((again.changed(), app.proxy.writes()), (vec![], vec![]));
+    app.removal = None;
+    assert_eq!(app.plan("staging").await.orphans, NOTHING);
+}

@@ -6,6 +6,7 @@ mod changes;
 mod containers;
 mod credentials;
 mod destroys;
+mod drifts;
 pub mod kills;
 mod strategies;
 mod verdicts;

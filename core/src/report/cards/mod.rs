@@ -1,6 +1,7 @@
 //! What is said about each kind of answer.
 
 mod checked;
+mod drift;
 mod finished;
 mod merge;
 mod planned;
@@ -9,6 +10,7 @@ mod status;
 mod stopped;
 
 pub use checked::{Checked, Finding};
+pub use drift::DriftReport;
 pub(super) use finished::node_name;
 pub use status::{ServiceNow, StatusReport};
 pub use stopped::Stopped;
