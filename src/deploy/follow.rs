@@ -3,21 +3,48 @@
 use std::time::Duration;
 
 use runner_core::{
-    judge::{Ending, Hook, Observation, ServiceDeployment, Verdict, Watch},
-    plan::{Fault, Follow, Rollout, Service},
+    judge::{Ending, Observation, Signs, Told, Verdict, Watch},
+    plan::{Exit, Fault, Follow, Rollout, Service},
     report::Fact,
 };
-use serde_json::json;
 use tokio::time::Instant;
 
-use super::{Emit, Poller, call, evidence, list, means, targets, text};
+use super::{
+    Emit, Poller,
+    deployments::Tracker,
+    evidence::{self, Gathered},
+    list, means,
+    poller::Look,
+    targets, text,
+};
 use crate::aws::{Clients, Code};
 
-/// The first pause between looks, and the longest.
+/// The pause between looks at first, and after [`LONG`]: what has not ended by then is seldom over in a second.
 const PAUSE: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(5);
-/// Looks that may fail in a row (throttled, cut off) before the follower gives up. The deployment goes on anyway.
-const PATIENCE: u32 = 5;
+const LONGEST: Duration = Duration::from_secs(2);
+const LONG: Duration = Duration::from_secs(600);
+/// How often it is said that looks fail.
+const SAID: Duration = Duration::from_secs(30);
+
+/// What is followed, and where what belongs to it is found.
+pub struct Following<'a> {
+    /// Clients of the environment's region.
+    pub clients: &'a Clients,
+    /// Shared by all that is followed.
+    pub poller: &'a Poller,
+    /// The cluster.
+    pub cluster: &'a str,
+    /// The service, its revision, and whether it is the first.
+    pub follow: &'a Follow,
+    /// The service's target groups; empty where none can be asked.
+    pub groups: &'a [String],
+    /// The containers of the revision's definition.
+    pub containers: &'a [evidence::Container],
+    /// Where tasks do not really run, one look at counts is as good as two.
+    pub runs_tasks: bool,
+    /// This run did not start the deployment: it attaches.
+    pub attaches: bool,
+}
 
 /// What came of following.
 #[derive(Debug)]
@@ -30,141 +57,171 @@ pub struct Followed {
     pub healthy_targets: Option<u32>,
     /// Seconds from the first look to the verdict.
     pub seconds: u64,
+    /// The deployment that was followed: the id of ECS's service deployment, else of the service's own.
+    pub deployment: Option<String>,
     /// Where a verdict is not good: what shows why, each with where it is from.
     pub evidence: Vec<evidence::Piece>,
 }
 
-/// Follows the deployment of a revision. `groups` are the service's target groups, empty where none can be asked;
-/// `log_group` is where its containers write. Where tasks do not really run (`runs_tasks`), one look is as good as two.
-#[allow(clippy::too_many_arguments)]
-pub async fn follow(
-    clients: &Clients,
-    poller: &Poller,
-    cluster: &str,
-    follow: &Follow,
-    groups: &[String],
-    log_group: &str,
-    runs_tasks: bool,
-    emit: Emit<'_>,
-) -> Result<Followed, Fault> {
+/// Follows the deployment of a revision to its verdict. What fails while looking is repeated as long as it may pass: the
+/// deployment goes on anyway, and only `--timeout` ends the wait.
+pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followed, Fault> {
+    let Following { clients, cluster, follow, .. } = *following;
     let start = Instant::now();
     let revision = follow.revision.shown();
     let mut watch = Watch::new(revision, follow.first);
-    if runs_tasks {
+    if following.runs_tasks {
         watch = watch.twice();
     }
+    let mut tracker = Tracker::new(clients, cluster, &follow.service, revision);
+    let mut signs = Signs::default();
+    let place =
+        evidence::Place { clients, cluster, service: &follow.service, revision, containers: following.containers };
+    let mut gathered = Gathered::default();
     let mut said = String::new();
-    let mut failures = 0;
+    let mut attached = !following.attaches;
+    let mut trouble: Option<Instant> = None;
     loop {
-        let pause = (start.elapsed() / 20).clamp(PAUSE, LONGEST);
-        let service = match poller.look(&follow.service, pause).await {
-            Ok(service) => service,
-            Err(fault) if failures < PATIENCE && is_passing(&fault) => {
-                failures += 1;
-                emit(Fact::Warning(format!(
-                    "a look at {} failed and is repeated: {}",
-                    follow.service,
-                    fault.headline()
-                )));
+        let pause = if start.elapsed() < LONG { PAUSE } else { LONGEST };
+        let look = look(following, &mut tracker, &watch, pause).await;
+        let seen = match look {
+            Ok(seen) => seen,
+            Err(fault) if is_passing(&fault) => {
+                if trouble.is_none_or(|said| said.elapsed() >= SAID) {
+                    let words = fault.headline();
+                    emit(Fact::Warning(format!("a look at {} failed and is repeated: {words}", follow.service)));
+                    trouble = Some(Instant::now());
+                }
                 continue;
             }
-            Err(fault) => return Err(fault),
+            Err(fault) => return Err(unseen(fault)),
         };
-        failures = 0;
-        let (deployment, targets) = match &service {
-            Some(service) => (
-                service_deployment(clients, service).await?,
-                if is_complete(service) { targets_of(clients, &follow.service, groups).await? } else { None },
-            ),
-            None => (None, None),
-        };
-        let healthy_targets = targets.as_ref().map(|targets| targets.healthy);
-        let words = service
-            .as_ref()
-            .map(|service| progress(service, deployment.as_ref(), targets.as_ref()))
-            .unwrap_or_default();
-        if words != said {
-            emit(Fact::Progress(words.clone()));
-            said = words;
+        let Seen { look, told, newer, back_to, targets } = seen;
+        if let Some(warning) = tracker.warning.take() {
+            emit(Fact::Warning(warning));
         }
-        let ended_tasks = match &service {
-            Some(service) if lacks_tasks(service) => {
-                evidence::ended_tasks(clients, cluster, &follow.service, revision).await
+        let deployment = match &told {
+            Told::Seen(seen) => Some(&**seen),
+            _ => None,
+        };
+        if let Some(service) = &look.service {
+            let words = progress(service, deployment.map(|seen| seen.status.as_str()), targets.as_ref());
+            if words != said {
+                emit(Fact::Progress(words.clone()));
+                said = words;
+            }
+            if let Some(targets) = &targets {
+                gathered.targets(targets);
+            }
+            if signs.are_bad(revision, service, deployment) || gathered.is_behind() {
+                gathered.look(&place, watch.deployment(), began(&told, Some(service), &watch)).await;
+                let pieces = gathered.pieces(&follow.service, Some(service), began(&told, Some(service), &watch));
+                if let Some(words) = gathered.news(&pieces) {
+                    emit(Fact::Warning(format!("{}: {words}", follow.service)));
+                }
+            }
+        }
+        let after = deployment.and_then(|seen| seen.finished);
+        let ended_tasks = match &look.service {
+            Some(service) if lacks_tasks(service, deployment.map(|seen| seen.status.as_str())) => {
+                evidence::ended_tasks(&place, after).await
             }
             _ => 0,
         };
-        let observation = Observation { service, deployment, healthy_targets, ended_tasks };
-        if let Some(ending) = watch.observe(&observation) {
+        let healthy_targets = targets.as_ref().map(|targets| targets.healthy);
+        let observation = Observation { service: look.service, told, back_to, newer, healthy_targets, ended_tasks };
+        let ending = watch.observe(&observation);
+        let id = tracker.arn.as_deref().or(watch.deployment()).map(|id| id.rsplit('/').next().unwrap_or(id).to_owned());
+        if let (false, Some(id)) = (attached, &id) {
+            emit(Fact::Progress(format!("attached to deployment {id}, which an earlier run began")));
+            attached = true;
+        }
+        if let Some(ending) = ending {
             let service = observation.service;
             let evidence = match ending.verdict {
                 Verdict::Failed | Verdict::RolledBack => {
-                    evidence::gather(
-                        clients,
-                        cluster,
-                        &follow.service,
-                        revision,
-                        service.as_ref(),
-                        targets.as_ref(),
-                        log_group,
-                    )
-                    .await
+                    let since = began(&observation.told, service.as_ref(), &watch);
+                    gathered.look(&place, watch.deployment(), since).await;
+                    gathered.pieces(&follow.service, service.as_ref(), since)
                 }
                 _ => Vec::new(),
             };
-            return Ok(Followed { ending, service, healthy_targets, seconds: start.elapsed().as_secs(), evidence });
+            let seconds = start.elapsed().as_secs();
+            return Ok(Followed { ending, service, healthy_targets, seconds, deployment: id, evidence });
         }
     }
 }
 
-/// Whether the counts are all there, so that only the targets are left to ask.
-fn is_complete(service: &Service) -> bool {
-    service.is_steady()
+/// Everything one look shows.
+struct Seen {
+    look: Look,
+    told: Told,
+    newer: Option<String>,
+    back_to: Option<String>,
+    targets: Option<targets::Targets>,
+}
+
+async fn look(
+    following: &Following<'_>,
+    tracker: &mut Tracker<'_>,
+    watch: &Watch,
+    pause: Duration,
+) -> Result<Seen, Fault> {
+    let Following { clients, follow, groups, .. } = *following;
+    let arn = tracker.arn.clone();
+    let look = following.poller.look(&follow.service, arn.as_deref(), pause).await?;
+    let told = tracker.told(&look, watch.deployment()).await?;
+    let newer = tracker.newer(look.service.as_ref(), &told).await?;
+    let back_to = tracker.back_to(&told).await;
+    // While tasks are missing, nothing is learnt from targets.
+    let all_run = look.service.as_ref().is_some_and(|service| {
+        let ours = service.deployments.iter().filter(|rollout| rollout.revision == follow.revision.shown());
+        ours.map(|rollout| rollout.running).sum::<u32>() >= service.desired
+    });
+    let targets = match all_run && !groups.is_empty() {
+        true => Some(targets::describe(clients, &follow.service, groups).await?),
+        false => None,
+    };
+    Ok(Seen { look, told, newer, back_to, targets })
 }
 
 /// Whether the deployment is said to be done, and yet not all tasks run.
-fn lacks_tasks(service: &Service) -> bool {
-    service.running < service.desired && service.primary().is_some_and(|primary| primary.rollout == Rollout::Completed)
+fn lacks_tasks(service: &Service, status: Option<&str>) -> bool {
+    let done = match status {
+        Some(status) => status == "SUCCESSFUL",
+        None => service.primary().is_some_and(|primary| primary.rollout == Rollout::Completed),
+    };
+    done && service.running < service.desired
 }
 
-async fn targets_of(clients: &Clients, service: &str, groups: &[String]) -> Result<Option<targets::Targets>, Fault> {
-    if groups.is_empty() {
-        return Ok(None);
+/// When ours began, in seconds since 1970: what is older is of others.
+fn began(told: &Told, service: Option<&Service>, watch: &Watch) -> Option<f64> {
+    if let Told::Seen(seen) = told {
+        return Some(seen.created);
     }
-    targets::describe(clients, service, groups).await.map(Some)
-}
-
-/// The service deployment that is current, where the endpoint tells of it.
-async fn service_deployment(clients: &Clients, service: &Service) -> Result<Option<ServiceDeployment>, Fault> {
-    let arn = text(&service.json, "currentServiceDeployment");
-    if arn.is_empty() {
-        return Ok(None);
-    }
-    let body = json!({ "serviceDeploymentArns": [arn] });
-    let answer =
-        match call!(clients.ecs(), describe_service_deployments, body, format!("looking at deployment ({arn})")) {
-            Err(fault) if means(&fault, Code::Unsupported) || means(&fault, Code::NotFound) => return Ok(None),
-            answer => answer?,
-        };
-    Ok(list(&answer, "serviceDeployments").first().map(|seen| ServiceDeployment {
-        arn: arn.to_owned(),
-        status: text(seen, "status").to_owned(),
-        reason: text(seen, "statusReason").to_owned(),
-        hooks: list(seen, "lifecycleHookDetails")
-            .iter()
-            .map(|hook| Hook { id: text(hook, "hookId").to_owned(), status: text(hook, "status").to_owned() })
-            .collect(),
-    }))
+    let rollouts = list(&service?.json, "deployments");
+    let ours = rollouts.iter().find(|rollout| Some(text(rollout, "id")) == watch.deployment());
+    ours?["createdAt"].as_f64()
 }
 
 /// What passes by itself: throttles, failures on the other side, a cut connection.
 fn is_passing(fault: &Fault) -> bool {
     match fault.code.as_deref() {
         Some(code) => matches!(Code::of(code), Some(Code::Throttled | Code::Server)) || code.starts_with("HTTP 5"),
-        None => true,
+        None => !fault.hint.as_deref().is_some_and(|hint| hint.contains("credentials")),
     }
 }
 
-fn progress(service: &Service, deployment: Option<&ServiceDeployment>, targets: Option<&targets::Targets>) -> String {
+/// Nothing is known of the deployment but that it goes on: no failure of its own.
+fn unseen(fault: Fault) -> Fault {
+    let hint = match means(&fault, Code::Credentials) {
+        true => "the credentials have expired, ECS goes on: sign in anew and run the same command again, it attaches",
+        false => "ECS goes on: mend what is named and run the same command again, it attaches",
+    };
+    fault.with_hint(hint).with_exit(Exit::StillRunning)
+}
+
+fn progress(service: &Service, status: Option<&str>, targets: Option<&targets::Targets>) -> String {
     let Some(primary) = service.primary() else { return service.status.clone() };
     let mut words = format!("{}/{} tasks running", primary.running, primary.desired);
     if primary.pending > 0 {
@@ -176,8 +233,8 @@ fn progress(service: &Service, deployment: Option<&ServiceDeployment>, targets: 
     if let Some(targets) = targets {
         words.push_str(&format!(", {} of {} targets healthy", targets.healthy, targets.registered));
     }
-    if let Some(deployment) = deployment.filter(|deployment| deployment.status != "IN_PROGRESS") {
-        words.push_str(&format!(", {}", deployment.status.to_lowercase().replace('_', " ")));
+    if let Some(status) = status.filter(|status| *status != "IN_PROGRESS") {
+        words.push_str(&format!(", {}", status.to_lowercase().replace('_', " ")));
     }
     words
 }

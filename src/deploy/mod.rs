@@ -1,5 +1,6 @@
 //! ECS, ELBv2, autoscaling, logs, the HTTP probe: looks at what a rollout is made of, and acts on it.
 
+mod deployments;
 mod evidence;
 mod follow;
 mod logs;
@@ -17,8 +18,8 @@ mod targets;
 use runner_core::{plan::Fault, report::Fact};
 use serde_json::Value as Json;
 
-pub use evidence::{Piece, folded};
-pub use follow::{Followed, follow};
+pub use evidence::{Container, Piece, folded};
+pub use follow::{Followed, Following, follow};
 pub use observe::{describe_services, newest_revision, task_runs};
 pub use poller::Poller;
 pub use probe::{Probe, ProbeVia};
@@ -43,6 +44,27 @@ macro_rules! call {
     }};
 }
 use call;
+
+/// The entries of a list that comes in pages.
+macro_rules! pages {
+    ($client:expr, $operation:ident, $body:expr, $doing:expr, $key:literal) => {{
+        let mut body = $body;
+        let mut all = Vec::new();
+        loop {
+            match $crate::deploy::call!($client, $operation, body, $doing) {
+                Ok(answer) => {
+                    all.extend($crate::deploy::list(&answer, $key).iter().cloned());
+                    match answer["nextToken"].as_str() {
+                        Some(token) => body["nextToken"] = token.into(),
+                        None => break Ok(all),
+                    }
+                }
+                Err(fault) => break Err(fault),
+            }
+        }
+    }};
+}
+use pages;
 
 /// The entries of a list in an answer; none where there is no such list.
 fn list<'a>(json: &'a Json, key: &str) -> &'a [Json] {

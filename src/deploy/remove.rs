@@ -126,7 +126,8 @@ async fn wait(
     enough: impl Fn(&runner_core::plan::Service) -> bool,
 ) -> Result<(), Fault> {
     loop {
-        let Some(seen) = poller.look(service, PAUSE).await?.filter(|seen| seen.status != "INACTIVE") else {
+        let Some(seen) = poller.look(service, None, PAUSE).await?.service.filter(|seen| seen.status != "INACTIVE")
+        else {
             return Ok(());
         };
         if enough(&seen) {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use runner_core::{
+    judge::causes::{Rank, diagnose_all},
     plan::{Fault, RunTask, TaskDefinition},
     report::{Changed, Fact, Failure},
     text::Foreign,
@@ -102,10 +103,32 @@ async fn end(
     let fault = Fault::new(doing, Foreign::new(words))
         .with_hint("nothing was rolled out; mend the command or the image, then push");
     let mut failure = Failure::from(fault);
-    failure.evidence = evidence::folded(&evidence::of_task(task));
+    let mut pieces = evidence::of_task(task, &[]);
     let stream = Stream::of(&run.log_group, &run.service, &run.container, text(task, "taskArn"));
-    let lines = stream.tail(clients, 10).await.unwrap_or_default();
-    failure.evidence.extend(lines.into_iter().map(|line| (run.container.clone(), line)));
+    let lines = stream.tail(clients, 30).await.unwrap_or_default();
+    let lines: Vec<&str> = lines.iter().map(|line| line.raw().trim_end()).collect();
+    if !lines.is_empty() {
+        let text = Foreign::new(lines.join("\n"));
+        pieces.push(evidence::Piece { kind: "log", from: run.container.clone(), text, exit_code: None });
+    }
+    name_cause(&mut failure, &pieces);
     failure.users = Some("unaffected: nothing was rolled out".to_owned());
     Err(failure)
+}
+
+/// Cause and evidence, the line that decided first.
+fn name_cause(failure: &mut Failure, pieces: &[evidence::Piece]) {
+    let evidence: Vec<_> = pieces.iter().map(evidence::Piece::evidence).collect();
+    let found = diagnose_all(&evidence);
+    if let Some(root) = found.first().filter(|root| root.cause.rank < Rank::News) {
+        failure.cause = Some((root.cause.name.to_owned(), root.certainty.as_str().to_owned()));
+        failure.consequences = found[1..].iter().map(|other| other.cause.name.to_owned()).collect();
+        failure.remedy = Some(format!("{}; nothing was rolled out", root.cause.remedy));
+        if let Some(piece) = pieces.get(root.piece) {
+            failure.evidence.push((piece.from.clone(), root.quote.clone()));
+        }
+    }
+    let quoted = failure.evidence.first().map(|(_, quote)| quote.clone());
+    let others = evidence::folded(pieces).into_iter().filter(|(_, text)| Some(text) != quoted.as_ref());
+    failure.evidence.extend(others);
 }

@@ -1,29 +1,24 @@
 //! Does one action and lets the world learn what came of it.
 
 use std::{
-    borrow::Cow,
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
 
 use runner_core::{
-    judge::{
-        Verdict,
-        causes::{Evidence, diagnose_all},
-    },
+    judge::Verdict,
     plan::{Action, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World},
-    report::{Changed, Fact, Failure, ServiceState},
+    report::{Changed, Fact, ServiceState},
     service::stack_key,
-    text::Foreign,
     workflow::{Environment, Service, Value},
 };
 use serde_json::Value as Json;
 
-use super::{Endpoint, edge::Edge, images};
+use super::{Endpoint, edge::Edge, failed, images};
 use crate::{
     aws::{add_tag, put_parameter},
-    deploy::{self, Emit, Followed, Probe},
+    deploy::{self, Emit, Following, Probe},
     stacks::{Acting, Stop},
 };
 
@@ -42,6 +37,12 @@ pub(super) struct Done {
 impl Done {
     fn updated(&self, service: &str) -> bool {
         self.updated.lock().unwrap_or_else(PoisonError::into_inner).contains_key(service)
+    }
+
+    /// What ran for a service.
+    fn ran(&self, service: &str) -> Vec<String> {
+        let ran = self.ran.lock().unwrap_or_else(PoisonError::into_inner);
+        ran.iter().filter(|(name, _)| name == service).map(|(_, words)| words.clone()).collect()
     }
 }
 
@@ -249,24 +250,28 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
     } else {
         Vec::new()
     };
-    let log_group = output("LogGroupName").unwrap_or_default();
-    let followed = deploy::follow(
-        &edge.clients,
-        &edge.poller,
-        &env.cluster_name(),
+    let containers = failed::containers(env, service, world, &output("LogGroupName").unwrap_or_default());
+    let cluster = env.cluster_name();
+    let following = Following {
+        clients: &edge.clients,
+        poller: &edge.poller,
+        cluster: &cluster,
         follow,
-        &groups,
-        &log_group,
-        world.abilities.runs_tasks,
-        emit,
-    )
-    .await?;
+        groups: &groups,
+        containers: &containers,
+        runs_tasks: world.abilities.runs_tasks,
+        attaches: !done.updated(&follow.service),
+    };
+    let followed = deploy::follow(&following, emit).await?;
     if followed.ending.verdict != Verdict::Succeeded {
-        return Err(Stop::Failed(Box::new(failure(env, follow, &followed, done))));
+        let mut failure = failed::failure(env, follow, &followed);
+        failure.not_undone = done.ran(&follow.service);
+        return Err(Stop::Failed(Box::new(failure)));
     }
     let Some(seen) = followed.service else { return Ok(Box::new(|_| {})) };
     let mut state = state_of(edge, service, &seen, world);
     state.healthy_targets = followed.healthy_targets;
+    state.attached = followed.deployment.clone().filter(|_| following.attaches);
     let updated = done.updated.lock().unwrap_or_else(PoisonError::into_inner).get(&follow.service).copied();
     state.healthy_after = Some(updated.map_or(followed.seconds, |updated| updated.elapsed().as_secs()));
     if let Some(probe) = probe(edge, service, world) {
@@ -285,74 +290,19 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
     }))
 }
 
-fn failure(env: &Environment, follow: &Follow, followed: &Followed, done: &Done) -> Failure {
-    let verb = match followed.ending.verdict {
-        Verdict::RolledBack => "was rolled back",
-        Verdict::Superseded => "was superseded by a newer deployment",
-        Verdict::Paused => "is paused and waits for a person",
-        Verdict::Failed | Verdict::Succeeded => "failed",
-    };
-    let doing = format!("{} {verb} on {}", follow.service, env.name);
-    let mut failure = Failure::from(Fault::new(doing, Foreign::new(followed.ending.reason.clone())));
-    failure.exit = followed.ending.verdict.exit();
-    failure.fault.exit = failure.exit;
-    let evidence: Vec<Evidence> = followed
-        .evidence
-        .iter()
-        .map(|piece| Evidence {
-            at: Cow::Borrowed(piece.kind).into(),
-            text: piece.text.clone(),
-            exit_code: piece.exit_code,
-        })
-        .collect();
-    if !evidence.is_empty()
-        && let Some(root) = diagnose_all(&evidence).into_iter().next()
-    {
-        failure.cause = Some((root.cause.name.to_owned(), root.certainty.as_str().to_owned()));
-        failure.remedy = Some(root.cause.remedy.to_owned());
-    }
-    failure.evidence = deploy::folded(&followed.evidence);
-    failure.users = users(follow, followed);
-    if failure.remedy.is_none() {
-        failure.remedy = Some(format!("read its last words: runner status -e {}", env.name));
-    }
-    failure.not_undone = done
-        .ran
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .iter()
-        .filter(|(service, _)| *service == follow.service)
-        .map(|(_, words)| words.clone())
-        .collect();
-    failure
-}
-
-fn users(follow: &Follow, followed: &Followed) -> Option<String> {
-    let serving = followed.ending.serving.as_deref();
-    match (followed.ending.verdict, serving) {
-        (Verdict::RolledBack | Verdict::Superseded | Verdict::Paused, Some(revision)) => {
-            let number = revision.rsplit(':').next().unwrap_or(revision);
-            let counts = followed.service.as_ref().map(|seen| format!(" ({}/{})", seen.running, seen.desired));
-            Some(format!("unaffected, served by :{number}{}", counts.unwrap_or_default()))
-        }
-        (Verdict::Failed, _) if follow.first => Some(format!("{} was never served before", follow.service)),
-        (Verdict::Failed, _) => Some("affected: nothing healthy may be serving".to_owned()),
-        _ => None,
-    }
-}
-
 /// What is shown of a service at the end.
 pub(super) fn state_of(edge: &Edge<'_>, service: &Service, seen: &Seen, world: &World) -> ServiceState {
     let number = seen.revision.shown().rsplit(':').next().and_then(|number| number.parse().ok());
     ServiceState {
         name: service.name.clone(),
         revision: number.unwrap_or_default(),
-        running: seen.running,
+        running: seen.primary().map_or(seen.running, |primary| primary.running),
         desired: seen.desired,
         healthy_targets: None,
         healthy_after: None,
         url: url(edge.env, service, world),
         probe: None,
+        attached: None,
     }
 }
 

@@ -5,6 +5,7 @@ mod command;
 mod drift;
 mod edge;
 mod execute;
+mod failed;
 mod images;
 mod journal;
 mod look;

@@ -2,24 +2,22 @@
 
 use std::{collections::BTreeMap, path::PathBuf, process::Stdio, time::Duration};
 
-use jiff::Timestamp;
 use runner::{
     aws::{Calls, Clients, Setup},
-    run::{Ended, Endpoint, Options, Variables, local_account},
+    run::{Endpoint, Options, Variables, local_account},
     sandbox::{self, Private, Sandbox},
 };
 use runner_core::{
     plan::Plan,
-    report::{End, Event, Fact, Fold, Header, Outcome},
     stages::Removal,
     text::Secret,
     workflow::{Environment, Given, load},
 };
 use serde_json::Value as Json;
 use tokio::process::Command;
-use tokio_util::sync::CancellationToken;
 
 use super::proxy::{Call, Effect, Proxy};
+pub use super::ran::{Ran, run};
 
 /// The example's file.
 pub const EXAMPLE: &str = include_str!("../../workflows-examples/finance-app/finance-infra.yml");
@@ -242,82 +240,4 @@ impl Drop for App {
 fn timeless(plan: &Plan) -> Vec<String> {
     let changes = plan.changes().filter(|(_, change)| !change.is_version());
     changes.map(|(node, change)| format!("{node}: {change:?}")).collect()
-}
-
-/// What a run said, and how it ended.
-#[derive(Debug)]
-pub struct Ran {
-    pub events: Vec<Event>,
-    pub ended: Ended,
-    pub outcome: Outcome,
-}
-
-/// Runs to the end.
-pub async fn run(env: &Environment, options: &Options) -> Ran {
-    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
-    let ended = runner::run::run(env, options, sender, CancellationToken::new()).await;
-    let mut events = Vec::new();
-    while let Ok(event) = receiver.try_recv() {
-        events.push(event);
-    }
-    let mut fold = Fold::default();
-    events.iter().for_each(|event| fold.apply(event));
-    let end = End {
-        plan: ended.plan.as_ref(),
-        fault: ended.fault.as_ref(),
-        cancelled: ended.cancelled,
-        timed_out: ended.timed_out,
-        calls: ended.calls,
-        cost: ended.cost,
-        images: Some(&ended.images),
-        deployments: Some(&ended.deployments),
-        duration_ms: 0,
-    };
-    let outcome = Outcome::of(&Header::of(env, Timestamp::UNIX_EPOCH), &fold, end);
-    Ran { events, ended, outcome }
-}
-
-impl Ran {
-    /// Everything that was changed, in order of its text.
-    pub fn changed(&self) -> Vec<String> {
-        let mut all: Vec<String> = self
-            .events
-            .iter()
-            .filter_map(|event| match &event.fact {
-                Fact::Changed(changed) => Some(format!("{} {}", changed.verb, changed.what)),
-                _ => None,
-            })
-            .collect();
-        all.sort();
-        all
-    }
-
-    /// What went wrong, in words; empty where nothing did.
-    pub fn troubles(&self) -> Vec<String> {
-        let mut all: Vec<String> = self
-            .events
-            .iter()
-            .filter_map(|event| match &event.fact {
-                Fact::Failed(failure) => Some(failure.fault.headline()),
-                Fact::Refused(refusal) => Some(format!("{}: {}", refusal.what, refusal.why)),
-                _ => None,
-            })
-            .collect();
-        all.extend(self.ended.fault.iter().map(|fault| fault.headline()));
-        all
-    }
-
-    /// The services at the verdict: name, running, desired.
-    pub fn services(&self) -> Vec<(String, u32, u32)> {
-        let mut all: Vec<_> = self
-            .events
-            .iter()
-            .filter_map(|event| match &event.fact {
-                Fact::Service(state) => Some((state.name.clone(), state.running, state.desired)),
-                _ => None,
-            })
-            .collect();
-        all.sort();
-        all
-    }
 }

@@ -1,6 +1,7 @@
 //! What the integration tests share.
 
 pub mod app;
+// The benchmark measures with what no test needs.
 #[allow(dead_code)]
 pub mod ecs;
 mod emulator;
@@ -9,8 +10,9 @@ pub mod inventory;
 pub mod job;
 pub mod program;
 pub mod proxy;
+pub mod ran;
 pub mod releases;
-mod scripted;
+pub mod scripted;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

@@ -5,10 +5,24 @@ use std::{io::Write, path::Path};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
+/// How a program ends.
+#[derive(Clone, Copy)]
+pub enum End {
+    /// With this code.
+    Code(u32),
+    /// It reads where no memory is.
+    Segfault,
+}
+
 /// An OCI layout whose program writes `words` and ends with `code`, whatever its arguments are.
 pub fn layout(dir: &Path, words: &str, code: u32) {
+    layout_of(dir, words, 0, End::Code(code));
+}
+
+/// The same, with so many milliseconds between.
+pub fn layout_of(dir: &Path, words: &str, millis: u32, end: End) {
     let mut header = tar::Header::new_gnu();
-    let program = program(&format!("{words}\n"), code);
+    let program = program(&format!("{words}\n"), millis, end);
     header.set_size(program.len() as u64);
     header.set_mode(0o755);
     let mut tar = tar::Builder::new(Vec::new());
@@ -45,22 +59,42 @@ fn digest(bytes: &[u8]) -> String {
     format!("sha256:{hex}")
 }
 
-/// A static program for x86_64: write(1, words), exit_group(code).
-fn program(words: &str, code: u32) -> Vec<u8> {
+/// A static program for x86_64: write(1, words), nanosleep(millis), exit_group(code).
+fn program(words: &str, millis: u32, end: End) -> Vec<u8> {
     const START: u32 = 0x40_0078;
+    /// The length of what comes before the time and the words.
+    const CODE: u32 = 58;
     let length = u32::try_from(words.len()).unwrap();
     let mut text = Vec::new();
-    // mov eax, edi, esi and edx; syscall; mov eax, edi; syscall.
-    for (register, value) in [(0xB8, 1), (0xBF, 1), (0xBE, START + 34), (0xBA, length)] {
+    let load = |text: &mut Vec<u8>, register: u8, value: u32| {
         text.push(register);
         text.extend(u32::to_le_bytes(value));
+    };
+    const SYSCALL: [u8; 2] = [0x0F, 0x05];
+    // mov eax, edi, esi and edx; syscall.
+    for (register, value) in [(0xB8, 1), (0xBF, 1), (0xBE, START + CODE + 16), (0xBA, length)] {
+        load(&mut text, register, value);
     }
-    text.extend([0x0F, 0x05]);
+    text.extend(SYSCALL);
+    for (register, value) in [(0xB8, 35), (0xBF, START + CODE), (0xBE, 0)] {
+        load(&mut text, register, value);
+    }
+    text.extend(SYSCALL);
+    if let End::Segfault = end {
+        // mov eax, [0]
+        text.extend([0x8B, 0x04, 0x25, 0, 0, 0, 0]);
+    }
+    let code = match end {
+        End::Code(code) => code,
+        End::Segfault => 0,
+    };
     for (register, value) in [(0xB8, 231), (0xBF, code)] {
-        text.push(register);
-        text.extend(u32::to_le_bytes(value));
+        load(&mut text, register, value);
     }
-    text.extend([0x0F, 0x05]);
+    text.extend(SYSCALL);
+    text.resize(CODE as usize, 0x90);
+    text.extend(u64::from(millis / 1000).to_le_bytes());
+    text.extend(u64::from(millis % 1000 * 1_000_000).to_le_bytes());
     text.extend(words.as_bytes());
 
     let mut elf = b"\x7FELF\x02\x01\x01\0\0\0\0\0\0\0\0\0".to_vec();

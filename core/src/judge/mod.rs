@@ -1,7 +1,11 @@
 //! The verdict over a rollout, and from evidence to a cause.
 
 pub mod causes;
+mod service_deployment;
+mod signs;
 pub mod stack_events;
 mod verdict;
 
-pub use verdict::{Ending, Hook, Observation, ServiceDeployment, Verdict, Watch};
+pub use service_deployment::{Brief, Hook, Rollback, ServiceDeployment, ours};
+pub use signs::Signs;
+pub use verdict::{Ending, Observation, Told, Verdict, Watch};

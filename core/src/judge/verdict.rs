@@ -3,8 +3,11 @@
 //! It never says succeeded of a rollback or of a deployment that is not the one it watches. Where the endpoint tells
 //! of service deployments, they decide; where it does not, the service's own deployments and counts do.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
+use super::ServiceDeployment;
 use crate::plan::{Deployment, Exit, Rollout, Service};
 
 /// How a rollout ended.
@@ -47,55 +50,67 @@ pub struct Ending {
     pub serving: Option<String>,
 }
 
-/// A lifecycle hook of a service deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Hook {
-    /// The id that ContinueServiceDeployment takes.
-    pub id: String,
-    /// AWAITING_ACTION, IN_PROGRESS, SUCCEEDED, FAILED, TIMED_OUT.
-    pub status: String,
-}
-
-/// A service deployment, where the endpoint tells of them.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html>
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ServiceDeployment {
-    /// Its ARN.
-    pub arn: String,
-    /// PENDING, IN_PROGRESS, SUCCESSFUL, STOPPED, ROLLBACK_SUCCESSFUL, …
-    pub status: String,
-    /// Why, in ECS's words.
-    pub reason: String,
-    /// Its lifecycle hooks.
-    pub hooks: Vec<Hook>,
+/// What the endpoint told of the service deployment that is ours.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Told {
+    /// It knows of no service deployments: the service's own deployments and counts decide.
+    #[default]
+    Nothing,
+    /// It knows of some, ours is not among them yet.
+    NotYet,
+    /// Ours was known before, and is not any more.
+    Gone,
+    /// Ours.
+    Seen(Box<ServiceDeployment>),
 }
 
 /// What one look saw.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observation {
     /// The service; `None` where there is none of that name.
     pub service: Option<Service>,
-    /// The service deployment that is watched, where the endpoint tells of it.
-    pub deployment: Option<ServiceDeployment>,
+    /// The service deployment that is watched.
+    pub told: Told,
+    /// The revision that ECS goes or went back to, where it tells.
+    pub back_to: Option<String>,
+    /// A service deployment that was created after ours.
+    pub newer: Option<String>,
     /// Targets that are healthy; `None` where they cannot be asked or none was ever registered.
     pub healthy_targets: Option<u32>,
-    /// Tasks of the revision that ended by themselves; asked only where a finished deployment lacks tasks.
+    /// Tasks of the revision that ended by themselves after the deployment; asked only where a finished deployment lacks
+    /// tasks.
     pub ended_tasks: u32,
 }
 
 /// Watches one deployment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Watch {
     revision: String,
     first: bool,
     /// The id of the deployment that is ours, once it was seen.
     ours: Option<String>,
+    /// Deployments that were there before ours: an answer that shows one of them first is old.
+    older: BTreeSet<String>,
     /// Ours was seen to fail: what follows is a rollback, not somebody's newer deployment.
     failed: Option<String>,
+    /// The newest that was told of our service deployment.
+    told: Option<ServiceDeployment>,
+    /// Somebody was seen to ask for its end.
+    asked: bool,
+    /// Hooks that were seen to wait no longer.
+    decided: BTreeSet<String>,
     /// How many looks in a row must show that all runs, where only counts tell.
     looks: u32,
     /// How many did.
     serving: u32,
+    /// How many looks in a row did not show what was there before.
+    missing: u32,
+    /// How many looks showed ours stopped without telling why.
+    stopped: u32,
+    /// How many looks in a row did not show ours, though they might have.
+    unseen: u32,
+    /// How many looks in a row showed that all serve, after ours was told to be successful.
+    counted: u32,
 }
 
 /// ECS's circuit breaker counts at least three tasks, but only of a deployment that is not finished: one whose tasks
@@ -103,10 +118,35 @@ pub struct Watch {
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>
 const ENDED: u32 = 3;
 
+/// Answers may be behind what is: what is missing or unexplained must be so in as many looks.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html>
+const SURE: u32 = 3;
+
+/// So many looks with all serving are believed where the service's own deployment never says that it is completed.
+const STEADY: u32 = 5;
+
+/// What never was seen in so many looks, a second or more apart, is not only late.
+const LATE: u32 = 12;
+
 impl Watch {
     /// Watches the deployment of a revision; `first`: there was none before to roll back to.
     pub fn new(revision: impl Into<String>, first: bool) -> Self {
-        Self { revision: revision.into(), first, ours: None, failed: None, looks: 1, serving: 0 }
+        Self {
+            revision: revision.into(),
+            first,
+            ours: None,
+            older: BTreeSet::new(),
+            failed: None,
+            told: None,
+            asked: false,
+            decided: BTreeSet::new(),
+            looks: 1,
+            serving: 0,
+            missing: 0,
+            stopped: 0,
+            unseen: 0,
+            counted: 0,
+        }
     }
 
     /// The same, but counts must show in two looks that all runs: a task that ends at once is seen running too.
@@ -123,13 +163,33 @@ impl Watch {
     /// Takes a look into account. An observation that is older than one before it, or that does not show the
     /// deployment yet, decides nothing.
     pub fn observe(&mut self, seen: &Observation) -> Option<Ending> {
-        let Some(service) = &seen.service else { return self.gone("the service is not there any more") };
-        if service.status == "INACTIVE" {
-            return self.gone("the service was deleted meanwhile");
+        let known = self.ours.is_some() || self.told.is_some();
+        let shown = match seen.told {
+            Told::Seen(_) => true,
+            Told::Nothing => self.ours.is_some(),
+            Told::NotYet | Told::Gone => false,
+        };
+        self.unseen = if shown { 0 } else { self.unseen + 1 };
+        if let Told::Seen(deployment) = &seen.told {
+            self.take(deployment);
         }
-        if service.status == "DRAINING" {
-            return self.gone("the service is being deleted");
+        let gone = match &seen.service {
+            None => Some("the service is not there any more"),
+            Some(service) if service.status == "INACTIVE" => Some("the service was deleted meanwhile"),
+            Some(service) if service.status == "DRAINING" => Some("the service is being deleted"),
+            Some(_) if seen.told == Told::Gone => Some("the deployment is not there any more"),
+            Some(_) => None,
+        };
+        if let Some(reason) = gone {
+            let told = seen.service.is_some() && seen.told != Told::Gone;
+            // Both must be behind for it to be there: the list of deployments, and the service's own.
+            let listed = seen.service.iter().flat_map(|service| &service.deployments);
+            let is_listed = listed.into_iter().any(|rollout| Some(&rollout.id) == self.ours.as_ref());
+            let looks = if told { 1 } else { SURE - u32::from(!is_listed) };
+            return self.gone(reason, if known { looks } else { LATE });
         }
+        self.missing = 0;
+        let service = seen.service.as_ref()?;
         let primary = service.primary();
         if self.ours.is_none() {
             // Turned back or overtaken before the first look, it is no longer the primary. One of our revision that is
@@ -139,68 +199,121 @@ impl Watch {
                     && (deployment.status == "PRIMARY" || deployment.rollout != Rollout::Completed)
             });
             self.ours = mine.map(|mine| mine.id.clone());
+            let first = mine.is_some_and(|mine| mine.status == "PRIMARY");
+            let others = service.deployments.iter().map(|other| &other.id).filter(|id| Some(*id) != self.ours.as_ref());
+            if first || mine.is_none() {
+                self.older.extend(others.cloned());
+            }
         }
         let serves = self.serves(service, seen.healthy_targets);
         self.serving = if serves { self.serving + 1 } else { 0 };
-        if !serves && seen.ended_tasks >= ENDED && self.is_finished(primary, seen.deployment.as_ref()) {
+        if !serves && seen.ended_tasks >= ENDED && self.is_finished(primary) {
             let reason = format!(
                 "its tasks start and end again: {} ended, {} of {} run",
                 seen.ended_tasks, service.running, service.desired
             );
             return Some(Ending { verdict: Verdict::Failed, reason, serving: None });
         }
-        if let Some(deployment) = &seen.deployment
-            && let Some(ending) = self.by_service_deployment(deployment, service, seen.healthy_targets)
-        {
-            return Some(ending);
+        let is_listed = service.deployments.iter().any(|rollout| Some(&rollout.id) == self.ours.as_ref());
+        match (&seen.told, self.told.clone()) {
+            (_, Some(told)) => self.by_service_deployment(&told, service, seen),
+            // It came and went before anybody looked, or never came.
+            _ if self.unseen >= LATE && !is_listed => Some(self.unseen_end(service, primary)),
+            // It is known that service deployments decide: until ours is told of, nothing does.
+            (Told::NotYet | Told::Gone, None) if self.unseen < LATE => None,
+            _ => self.by_counts(service, primary),
         }
-        self.by_counts(service, primary, seen)
     }
 
-    /// Absent before it was ever seen may only mean that the endpoint does not show it yet.
-    fn gone(&self, reason: &str) -> Option<Ending> {
-        self.ours.as_ref()?;
+    /// Keeps what is newest of our service deployment: an end is final, and what was left behind does not come back.
+    fn take(&mut self, deployment: &ServiceDeployment) {
+        self.asked |= matches!(deployment.status.as_str(), "STOP_REQUESTED" | "ROLLBACK_REQUESTED");
+        let stale = self
+            .told
+            .as_ref()
+            .is_some_and(|told| deployment.updated < told.updated || (told.is_over() && !deployment.is_over()));
+        if stale {
+            return;
+        }
+        let waits = |hook: &&super::Hook| hook.status == "AWAITING_ACTION";
+        let waited = self.told.iter().flat_map(|told| told.hooks.iter().filter(waits).map(|hook| hook.id.clone()));
+        let decided = deployment.hooks.iter().filter(|hook| !waits(hook)).map(|hook| hook.id.clone());
+        let still: BTreeSet<&String> = deployment.hooks.iter().filter(waits).map(|hook| &hook.id).collect();
+        let decided: Vec<String> = waited.filter(|id| !still.contains(id)).chain(decided).collect();
+        self.decided.extend(decided);
+        self.told = Some(deployment.clone());
+    }
+
+    /// Absent may only mean that the endpoint does not show it yet: so many looks in a row must find it so.
+    fn gone(&mut self, reason: &str, looks: u32) -> Option<Ending> {
+        self.missing += 1;
+        if self.missing < looks {
+            return None;
+        }
         Some(Ending { verdict: Verdict::Failed, reason: reason.to_owned(), serving: None })
     }
 
     fn by_service_deployment(
         &mut self,
-        deployment: &ServiceDeployment,
+        told: &ServiceDeployment,
         service: &Service,
-        healthy_targets: Option<u32>,
+        seen: &Observation,
     ) -> Option<Ending> {
-        let serving = || service.primary().map(|primary| primary.revision.clone());
-        let ending = |verdict, serving| {
-            let reason =
-                if deployment.reason.is_empty() { deployment.status.clone() } else { deployment.reason.clone() };
-            Some(Ending { verdict, reason, serving })
+        let primary = service.primary().map(|primary| primary.revision.clone());
+        let other = primary.clone().filter(|primary| *primary != self.revision);
+        let ending = |verdict, reason, serving| Some(Ending { verdict, reason, serving });
+        let overtaken = |newer: &str, serving| {
+            let id = newer.rsplit('/').next().unwrap_or(newer);
+            ending(Verdict::Superseded, format!("deployment {id} took its place"), serving)
         };
-        match deployment.status.as_str() {
-            "SUCCESSFUL" if self.serves(service, healthy_targets) => ending(Verdict::Succeeded, serving()),
-            // Where another revision serves, there was one to go back to, whatever was known before.
-            "ROLLBACK_SUCCESSFUL" if self.first && serving().is_none_or(|serving| serving == self.revision) => {
-                ending(Verdict::Failed, None)
+        match told.status.as_str() {
+            "SUCCESSFUL" if self.is_counted(service) => {
+                let reason = if told.reason.is_empty() { told.status.clone() } else { told.reason.clone() };
+                ending(Verdict::Succeeded, reason, primary)
             }
-            "ROLLBACK_SUCCESSFUL" => ending(Verdict::RolledBack, serving()),
-            "ROLLBACK_FAILED" => ending(Verdict::Failed, None),
-            // A person's stop and a failure without rollback both end so; only a newer deployment makes it superseded.
-            "STOPPED" if self.newer(service).is_some() => ending(Verdict::Superseded, serving()),
-            "STOPPED" => ending(Verdict::Failed, serving()),
-            _ => deployment
-                .hooks
-                .iter()
-                .any(|hook| hook.status == "AWAITING_ACTION")
-                .then(|| ending(Verdict::Paused, serving()))?,
+            "SUCCESSFUL" => overtaken(seen.newer.as_deref()?, primary),
+            "ROLLBACK_SUCCESSFUL" => {
+                // Where another revision serves, there was one to go back to, whatever was known before.
+                let back_to = other.or(seen.back_to.clone().filter(|back_to| *back_to != self.revision));
+                let nothing = match (&told.sources, &back_to) {
+                    (_, Some(_)) => false,
+                    (Some(sources), None) => sources.is_empty(),
+                    (None, None) => self.first,
+                };
+                let verdict = if nothing { Verdict::Failed } else { Verdict::RolledBack };
+                ending(verdict, told.why(self.asked), back_to)
+            }
+            "ROLLBACK_FAILED" => {
+                ending(Verdict::Failed, format!("{}; the rollback failed", told.why(self.asked)), None)
+            }
+            // A person's stop, a newer deployment and a failure without rollback all end so.
+            "STOPPED" if told.failed_by_itself() => ending(Verdict::Failed, told.why(self.asked), other),
+            "STOPPED" => match &seen.newer {
+                Some(newer) => overtaken(newer, primary),
+                None => {
+                    // A newer deployment may not be visible yet.
+                    self.stopped += 1;
+                    (self.stopped >= SURE - 1).then(|| ending(Verdict::Failed, told.why(true), other)).flatten()
+                }
+            },
+            "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "STOP_REQUESTED" => None,
+            _ => match (told.awaiting().filter(|hook| !self.decided.contains(&hook.id)), &seen.newer) {
+                (Some(hook), _) => ending(Verdict::Paused, paused(told, hook), other),
+                (None, Some(newer)) => overtaken(newer, primary),
+                (None, None) => None,
+            },
         }
     }
 
-    fn by_counts(&mut self, service: &Service, primary: Option<&Deployment>, seen: &Observation) -> Option<Ending> {
+    fn by_counts(&mut self, service: &Service, primary: Option<&Deployment>) -> Option<Ending> {
         let ours = self.ours.as_deref()?;
         let mine = service.deployments.iter().find(|deployment| deployment.id == ours);
         if let Some(mine) = mine.filter(|mine| mine.rollout == Rollout::Failed) {
             self.failed = Some(mine.reason.one_line());
         }
-        let primary = primary?;
+        // A way back may take up the deployment of before under its own id.
+        let back = |primary: &Deployment| self.failed.is_some() || rolls_back(primary);
+        let primary = primary.filter(|primary| back(primary) || !self.older.contains(&primary.id))?;
         if primary.id == ours {
             return match primary.rollout {
                 Rollout::Failed if self.first || primary.desired == 0 || service.deployments.len() == 1 => {
@@ -210,7 +323,7 @@ impl Watch {
                         serving: None,
                     })
                 }
-                Rollout::Completed if seen.deployment.is_none() && self.serving >= self.looks => Some(Ending {
+                Rollout::Completed if self.serving >= self.looks => Some(Ending {
                     verdict: Verdict::Succeeded,
                     reason: primary.reason.one_line(),
                     serving: Some(primary.revision.clone()),
@@ -218,12 +331,11 @@ impl Watch {
                 _ => None,
             };
         }
-        let rolls_back = primary.reason.raw().to_ascii_lowercase().contains("rolling back");
-        if rolls_back && self.failed.is_none() {
+        if rolls_back(primary) && self.failed.is_none() {
             self.failed = Some(primary.reason.one_line());
         }
         match &self.failed {
-            None if seen.deployment.is_none() => Some(Ending {
+            None => Some(Ending {
                 verdict: Verdict::Superseded,
                 reason: format!("deployment {} took its place", primary.id),
                 serving: Some(primary.revision.clone()),
@@ -241,29 +353,74 @@ impl Watch {
                 reason: format!("{reason}; the rollback failed: {}", primary.reason.one_line()),
                 serving: None,
             }),
-            _ => None,
+            Some(_) => None,
         }
     }
 
     /// Whether ours is over and counted as good.
-    fn is_finished(&self, primary: Option<&Deployment>, deployment: Option<&ServiceDeployment>) -> bool {
-        primary.is_some_and(|primary| Some(&primary.id) == self.ours.as_ref() && primary.rollout == Rollout::Completed)
-            && deployment.is_none_or(|deployment| deployment.status == "SUCCESSFUL")
+    fn is_finished(&self, primary: Option<&Deployment>) -> bool {
+        match &self.told {
+            Some(told) => told.status == "SUCCESSFUL",
+            None => primary.is_some_and(|primary| {
+                Some(&primary.id) == self.ours.as_ref() && primary.rollout == Rollout::Completed
+            }),
+        }
     }
 
-    /// Somebody's newer deployment, where ours is no longer the primary.
-    fn newer<'a>(&self, service: &'a Service) -> Option<&'a Deployment> {
-        service
-            .primary()
-            .filter(|primary| Some(primary.id.as_str()) != self.ours.as_deref() && primary.revision != self.revision)
+    /// Whether the counts show that all serve after the success: the service's own deployment says so too, or it has
+    /// been so for some looks.
+    fn is_counted(&mut self, service: &Service) -> bool {
+        self.counted = if self.serving > 0 { self.counted + 1 } else { 0 };
+        let completed = service.primary().is_some_and(|primary| primary.rollout == Rollout::Completed);
+        self.counted >= if completed { 1 } else { STEADY }
+    }
+
+    /// What is said of a deployment that is not there though it was begun.
+    fn unseen_end(&self, service: &Service, primary: Option<&Deployment>) -> Ending {
+        let primary = primary.filter(|primary| primary.revision != self.revision && primary.running >= service.desired);
+        match primary.filter(|primary| rolls_back(primary)) {
+            Some(primary) => Ending {
+                verdict: Verdict::RolledBack,
+                reason: primary.reason.one_line(),
+                serving: Some(primary.revision.clone()),
+            },
+            None => Ending {
+                verdict: Verdict::Failed,
+                reason: "the deployment is not there any more".to_owned(),
+                serving: primary.map(|primary| primary.revision.clone()),
+            },
+        }
     }
 
     /// COMPLETED may be said before the counts are there: all that shall run does, and every target is healthy.
     fn serves(&self, service: &Service, healthy_targets: Option<u32>) -> bool {
-        service.primary().is_some_and(|primary| primary.revision == self.revision)
-            && service.running >= service.desired
+        service.primary().is_some_and(|primary| primary.revision == self.revision && primary.running >= service.desired)
             && healthy_targets.is_none_or(|healthy| healthy >= service.desired)
     }
+}
+
+/// Whether it is ECS's way back from another.
+fn rolls_back(rollout: &Deployment) -> bool {
+    rollout.reason.raw().to_ascii_lowercase().contains("rolling back")
+}
+
+/// What waits, where, and what becomes of it if nobody acts.
+fn paused(told: &ServiceDeployment, hook: &super::Hook) -> String {
+    let stage = if told.stage.is_empty() { String::new() } else { format!(" at {}", told.stage) };
+    let until = hook.expires.and_then(utc).map(|at| format!("decide by {at}")).unwrap_or_else(|| "decide".to_owned());
+    let then = match hook.timeout_action.as_str() {
+        "CONTINUE" => ", else it goes on",
+        "ROLLBACK" => ", else it is turned back",
+        _ => "",
+    };
+    format!("{until}{then}: hook {}{stage}", hook.name())
+}
+
+/// Seconds since 1970 as people read them: `2026-11-25 14:02 UTC`.
+fn utc(seconds: f64) -> Option<String> {
+    #[allow(clippy::cast_possible_truncation)]
+    let at = jiff::Timestamp::from_second(seconds as i64).ok()?;
+    Some(at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 #[cfg(test)]

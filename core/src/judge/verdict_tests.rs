@@ -1,6 +1,7 @@
 //! What each rollout is judged to be.
 
 use super::*;
+use crate::judge::Hook;
 use crate::workflow::Value;
 
 fn deployment(id: &str, status: &str, revision: &str, rollout: Rollout, reason: &str) -> Deployment {
@@ -17,7 +18,10 @@ fn deployment(id: &str, status: &str, revision: &str, rollout: Rollout, reason: 
     }
 }
 
-fn service(running: u32, deployments: Vec<Deployment>) -> Observation {
+fn service(running: u32, mut deployments: Vec<Deployment>) -> Observation {
+    for deployment in &mut deployments {
+        deployment.running = running;
+    }
     Observation {
         service: Some(Service {
             status: "ACTIVE".into(),
@@ -31,10 +35,12 @@ fn service(running: u32, deployments: Vec<Deployment>) -> Observation {
             deployments,
             json: serde_json::Value::Null,
         }),
-        deployment: None,
-        healthy_targets: None,
-        ended_tasks: 0,
+        ..Observation::default()
     }
+}
+
+fn told(status: &str) -> Told {
+    Told::Seen(Box::new(ServiceDeployment { arn: "sd".into(), status: status.into(), ..Default::default() }))
 }
 
 fn verdict(watch: &mut Watch, seen: &Observation) -> Option<Verdict> {
@@ -147,10 +153,13 @@ fn a_first_deployment_that_fails_has_failed() {
 fn an_old_answer_that_does_not_show_the_deployment_decides_nothing() {
     let mut watch = Watch::new(NEW, false);
     assert_eq!(verdict(&mut watch, &service(2, vec![deployment("d1", "PRIMARY", OLD, Rollout::Completed, "")])), None);
-    let nothing = Observation { service: None, deployment: None, healthy_targets: None, ended_tasks: 0 };
-    assert_eq!(verdict(&mut watch, &nothing), None);
+    let nothing = Observation::default();
+    for _ in 0..5 {
+        assert_eq!(verdict(&mut watch, &nothing), None, "it may be late");
+    }
     let done = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::Completed, "")]);
     assert_eq!(verdict(&mut watch, &done), Some(Verdict::Succeeded));
+    assert_eq!(verdict(&mut watch, &nothing), None, "one look may be behind");
     assert_eq!(verdict(&mut watch, &nothing), Some(Verdict::Failed));
 }
 
@@ -163,18 +172,12 @@ fn service_deployments_decide_where_they_are_told() {
         ("ROLLBACK_SUCCESSFUL", false, Some(Verdict::RolledBack)),
         ("ROLLBACK_SUCCESSFUL", true, Some(Verdict::Failed)),
         ("ROLLBACK_FAILED", false, Some(Verdict::Failed)),
-        ("STOPPED", false, Some(Verdict::Failed)),
     ];
     for (status, first, expected) in cases {
         let mut watch = Watch::new(NEW, first);
         // The counts alone would say that all is well.
         let mut seen = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::Completed, "")]);
-        seen.deployment = Some(ServiceDeployment {
-            arn: "sd".into(),
-            status: status.into(),
-            reason: String::new(),
-            hooks: Vec::new(),
-        });
+        seen.told = told(status);
         assert_eq!(verdict(&mut watch, &seen), expected, "{status}");
     }
 }
@@ -183,10 +186,32 @@ fn service_deployments_decide_where_they_are_told() {
 fn a_hook_that_awaits_action_is_a_pause() {
     let mut watch = Watch::new(NEW, false);
     let mut seen = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::InProgress, "")]);
-    let hooks = vec![Hook { id: "h".into(), status: "AWAITING_ACTION".into() }];
-    seen.deployment =
-        Some(ServiceDeployment { arn: "sd".into(), status: "IN_PROGRESS".into(), reason: String::new(), hooks });
-    assert_eq!(verdict(&mut watch, &seen), Some(Verdict::Paused));
+    let hook = |status: &str| Hook {
+        id: "h".into(),
+        status: status.into(),
+        expires: Some(1_790_000_000.0),
+        timeout_action: "ROLLBACK".into(),
+        ..Hook::default()
+    };
+    let paused = |status: &str, updated| {
+        let stage = "PRE_PRODUCTION_TRAFFIC_SHIFT".into();
+        let (arn, status, hooks) = ("sd".into(), "IN_PROGRESS".into(), vec![hook(status)]);
+        Told::Seen(Box::new(ServiceDeployment { arn, status, hooks, updated, stage, ..Default::default() }))
+    };
+    seen.told = paused("AWAITING_ACTION", 1.0);
+    let ending = watch.clone().observe(&seen).unwrap();
+    assert_eq!(ending.verdict, Verdict::Paused);
+    assert_eq!(
+        ending.reason,
+        "decide by 2026-09-21 14:13 UTC, else it is turned back: hook h at PRE_PRODUCTION_TRAFFIC_SHIFT"
+    );
+    // Once it was continued, an old answer does not pause it again, nor one that hides its age.
+    seen.told = paused("SUCCEEDED", 2.0);
+    assert_eq!(verdict(&mut watch, &seen), None);
+    for updated in [1.0, 2.0] {
+        seen.told = paused("AWAITING_ACTION", updated);
+        assert_eq!(verdict(&mut watch, &seen), None);
+    }
 }
 
 #[test]
@@ -205,12 +230,111 @@ fn what_happened_before_the_first_look_is_seen() {
     assert_eq!(verdict(&mut watch, &stale), None);
 
     let mut watch = Watch::new(NEW, true);
-    let mut told = service(2, vec![first(OLD)]);
-    told.deployment = Some(ServiceDeployment {
-        arn: "sd".into(),
-        status: "ROLLBACK_SUCCESSFUL".into(),
-        reason: String::new(),
-        hooks: Vec::new(),
-    });
-    assert_eq!(verdict(&mut watch, &told), Some(Verdict::RolledBack));
+    let mut back = service(2, vec![first(OLD)]);
+    back.told = told("ROLLBACK_SUCCESSFUL");
+    assert_eq!(verdict(&mut watch, &back), Some(Verdict::RolledBack));
+}
+
+#[test]
+fn a_stop_is_a_failure_unless_something_newer_took_its_place() {
+    let mut stopped = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::InProgress, "")]);
+    stopped.told = told("STOPPED");
+    let mut watch = Watch::new(NEW, false);
+    assert_eq!(verdict(&mut watch, &stopped), None, "a newer one may not be visible yet");
+    let mut newer = watch.clone();
+    assert_eq!(verdict(&mut watch, &stopped), Some(Verdict::Failed));
+    stopped.newer = Some("arn:aws:ecs:us-east-1:111122223333:service-deployment/c/api/sd3".into());
+    let ending = newer.observe(&stopped).unwrap();
+    assert_eq!((ending.verdict, ending.reason.as_str()), (Verdict::Superseded, "deployment sd3 took its place"));
+    // A monitor that ended it is the cause, whatever came after.
+    let failed = ServiceDeployment { status: "STOPPED".into(), alarms: vec!["api-5xx".into()], ..Default::default() };
+    stopped.told = Told::Seen(Box::new(failed));
+    assert_eq!(verdict(&mut Watch::new(NEW, false), &stopped), Some(Verdict::Failed));
+}
+
+#[test]
+fn an_end_is_final_whatever_old_answers_say() {
+    let mut watch = Watch::new(NEW, false);
+    // Told to be well, and not all serve yet.
+    let mut seen = service(1, vec![deployment("d2", "PRIMARY", NEW, Rollout::InProgress, "")]);
+    seen.told = told("SUCCESSFUL");
+    assert_eq!(verdict(&mut watch, &seen), None);
+    seen.told = told("IN_PROGRESS");
+    assert_eq!(verdict(&mut watch, &seen), None);
+    let mut all = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::Completed, "")]);
+    all.told = told("IN_PROGRESS");
+    assert_eq!(verdict(&mut watch, &all), Some(Verdict::Succeeded));
+}
+
+#[test]
+fn counts_of_before_the_success_are_not_of_after_it() {
+    let mut watch = Watch::new(NEW, false);
+    let mut seen = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::InProgress, "")]);
+    seen.told = told("IN_PROGRESS");
+    for _ in 0..5 {
+        assert_eq!(verdict(&mut watch, &seen), None);
+    }
+    seen.told = told("SUCCESSFUL");
+    for _ in 1..STEADY {
+        assert_eq!(verdict(&mut watch, &seen), None);
+    }
+    assert_eq!(verdict(&mut watch, &seen), Some(Verdict::Succeeded), "the service may never say COMPLETED");
+}
+
+#[test]
+fn what_came_and_went_before_the_first_look_is_not_waited_for_for_ever() {
+    let back = "ECS deployment circuit breaker: rolling back to deploymentId d1.";
+    for (reason, told, expected) in [
+        (back, Told::Nothing, Verdict::RolledBack),
+        ("", Told::Nothing, Verdict::Failed),
+        ("", Told::NotYet, Verdict::Failed),
+    ] {
+        let mut watch = Watch::new(NEW, false);
+        let mut seen = service(2, vec![deployment("d1", "PRIMARY", OLD, Rollout::Completed, reason)]);
+        seen.told = told;
+        for _ in 1..LATE {
+            assert_eq!(verdict(&mut watch, &seen), None);
+        }
+        assert_eq!(verdict(&mut watch, &seen), Some(expected));
+    }
+}
+
+#[test]
+fn a_rollback_under_the_id_of_before_is_seen() {
+    let mut watch = Watch::new(NEW, false);
+    let old = |status: &str| deployment("d1", status, OLD, Rollout::Completed, "");
+    let ours = |status: &str, rollout| deployment("d2", status, NEW, rollout, "tasks failed to start.");
+    let seen = service(2, vec![ours("PRIMARY", Rollout::InProgress), old("ACTIVE")]);
+    assert_eq!(verdict(&mut watch, &seen), None);
+    let back = service(2, vec![old("PRIMARY"), ours("ACTIVE", Rollout::Failed)]);
+    assert_eq!(verdict(&mut watch, &back), Some(Verdict::RolledBack));
+}
+
+#[test]
+fn an_old_answer_does_not_supersede() {
+    let mut watch = Watch::new(NEW, false);
+    let old = || deployment("d1", "ACTIVE", OLD, Rollout::Completed, "");
+    verdict(&mut watch, &service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::InProgress, ""), old()]));
+    let before = service(2, vec![deployment("d1", "PRIMARY", OLD, Rollout::Completed, "")]);
+    assert_eq!(verdict(&mut watch, &before), None);
+}
+
+#[test]
+fn a_deployment_that_vanishes_has_failed() {
+    let mut watch = Watch::new(NEW, false);
+    let mut seen = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::InProgress, "")]);
+    seen.told = told("IN_PROGRESS");
+    assert_eq!(verdict(&mut watch, &seen), None);
+    seen.told = Told::Gone;
+    assert_eq!(verdict(&mut watch, &seen), None);
+    assert_eq!(verdict(&mut watch, &seen), None);
+    assert_eq!(watch.observe(&seen).unwrap().reason, "the deployment is not there any more");
+}
+
+#[test]
+fn until_ours_is_told_of_counts_decide_nothing() {
+    let mut watch = Watch::new(NEW, false);
+    let mut seen = service(2, vec![deployment("d2", "PRIMARY", NEW, Rollout::Completed, "")]);
+    seen.told = Told::NotYet;
+    assert_eq!(verdict(&mut watch, &seen), None);
 }

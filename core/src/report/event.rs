@@ -48,6 +48,7 @@ impl Event {
                 fault: failure.fault.cleaned(&clean),
                 exit: failure.exit,
                 cause: failure.cause.clone(),
+                consequences: failure.consequences.clone(),
                 evidence: failure.evidence.iter().map(|(from, said)| (clean(from), foreign(said))).collect(),
                 users: failure.users.as_deref().map(&clean),
                 not_undone: all(&failure.not_undone),
@@ -154,6 +155,8 @@ pub struct ServiceState {
     pub url: Option<String>,
     /// What the HTTP probe saw: "200 in 12 ms", or why it could not look.
     pub probe: Option<String>,
+    /// The deployment of an earlier run that this one found under way and followed to its end.
+    pub attached: Option<String>,
 }
 
 /// A node's failure, with everything that helps a person.
@@ -165,6 +168,8 @@ pub struct Failure {
     pub exit: Exit,
     /// The cause's name, and `certain`, `likely` or `unknown`.
     pub cause: Option<(String, String)>,
+    /// What followed from the cause, and was found as well: "exit-nonzero", "circuit-breaker".
+    pub consequences: Vec<String>,
     /// Lines that show it: stop reasons, exit codes, last log lines, each with where it is from.
     pub evidence: Vec<(String, Foreign)>,
     /// Who is affected: "unaffected, served by :41 (2/2)".
@@ -182,6 +187,7 @@ impl From<Fault> for Failure {
             remedy: fault.hint.clone(),
             fault,
             cause: None,
+            consequences: Vec::new(),
             evidence: Vec::new(),
             users: None,
             not_undone: Vec::new(),

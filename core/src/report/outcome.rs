@@ -262,7 +262,9 @@ fn makes_a_service(plan: &Plan) -> bool {
 
 fn verdict(exit: Exit, fold: &Fold) -> Verdict {
     match exit {
-        Exit::Done if fold.changed.is_empty() => Verdict::Unchanged,
+        Exit::Done if fold.changed.is_empty() && fold.services.iter().all(|service| service.attached.is_none()) => {
+            Verdict::Unchanged
+        }
         Exit::Done => Verdict::Succeeded,
         Exit::Failed | Exit::Usage => Verdict::Failed,
         Exit::RolledBack => Verdict::RolledBack,

@@ -63,6 +63,7 @@ fn service(name: &str, revision: u32, tasks: u32, after: Option<u64>) -> Fact {
         healthy_after: after,
         url: Some(format!("https://{name}.staging.finance-app.com")),
         probe: None,
+        attached: None,
     })
 }
 
@@ -236,6 +237,7 @@ fn rolled_back() -> Outcome {
         ),
         exit: Exit::RolledBack,
         cause: Some(("health-check-connection-failed".into(), "likely".into())),
+        consequences: Vec::new(),
         evidence: vec![
             ("api, 14:01:58Z".into(), Foreign::new("* Listening on http://127.0.0.1:3000\n::error::no")),
             ("api, 14:01:59Z".into(), Foreign::new("@team ```` look")),

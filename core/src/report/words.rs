@@ -105,9 +105,52 @@ pub fn columns(rows: &[Vec<String>]) -> Vec<String> {
         .collect()
 }
 
+/// The text with so much taken from its middle that this many characters are left: AWS's messages name the resource
+/// first and the reason last.
+pub fn middle(text: &str, width: usize) -> String {
+    let count = text.chars().count();
+    if count <= width {
+        return text.to_owned();
+    }
+    let head: String = text.chars().take(width / 2 - 1).collect();
+    let tail: String = text.chars().skip(count - (width - width / 2 - 1)).collect();
+    format!("{} … {}", head.trim_end(), tail.trim_start())
+}
+
+/// The text with the ARNs of resources cut to what tells them apart: `arn:aws:ecs:us-east-1:111122223333:task/a/b` → `…task/a/b`.
+pub fn short_arns(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("arn:aws") {
+        out.push_str(&rest[..at]);
+        let arn = &rest[at..];
+        // Partition, service, region and account.
+        let end = arn.find(|c: char| c.is_whitespace() || "()[]\"',".contains(c)).unwrap_or(arn.len());
+        match arn[..end].splitn(6, ':').nth(5) {
+            Some(resource) if !resource.is_empty() => {
+                out.push('…');
+                out.push_str(resource);
+            }
+            _ => out.push_str(&arn[..end]),
+        }
+        rest = &arn[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn long_quotes_keep_who_and_why() {
+        let told = "(service api) (port 3000) is unhealthy in (target-group arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/api/1) due to (reason Health checks failed with these codes: [404]).";
+        let shown = middle(&short_arns(told), 100);
+        assert!(shown.starts_with("(service api)") && shown.ends_with("codes: [404])."), "{shown}");
+        assert!(shown.chars().count() <= 102, "{shown}");
+        assert_eq!(short_arns("arn:aws:ecs:us-east-1:1:task/a/b, arn:aws:s3:::b"), "…task/a/b, …b");
+    }
 
     #[test]
     fn durations_read_like_those_of_people() {

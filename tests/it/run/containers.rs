@@ -7,7 +7,7 @@ use runner_core::report::{Fact, Failure};
 use super::NOTHING;
 use crate::support::{
     app::{App, Ran},
-    program::layout,
+    program::{End, layout, layout_of},
     proxy::{Call, Effect},
 };
 
@@ -47,6 +47,36 @@ async fn a_first_deployment_of_a_program_that_ends_is_a_failure() {
     assert!(shown.contains("EssentialContainerExited"), "{shown}");
     assert_eq!(failure.cause.as_ref().unwrap().0, "exit-nonzero");
     assert_eq!(failure.users.as_deref(), Some("worker was never served before"));
+}
+
+/// The cause that a first run names, which fails for it.
+async fn cause_of(app: &App) -> (String, String) {
+    let ran = app.run("staging").await;
+    let failures = failures(&ran);
+    let [failure] = failures.as_slice() else { panic!("{:#?}", ran.events) };
+    assert_eq!(ran.outcome.exit_code, 1, "{}", shown(failure));
+    let card = runner_core::report::text(&ran.outcome.card(), Default::default());
+    assert!(card.lines().filter(|line| !line.is_empty()).count() <= 12, "{card}");
+    failure.cause.clone().unwrap_or_else(|| panic!("{}", shown(failure)))
+}
+
+#[tokio::test]
+async fn a_program_that_runs_for_a_moment_and_crashes_is_named() {
+    let Some(app) = App::with_engine(FILE).await else { return };
+    layout_of(&app.root.join("image"), "ready", 20, End::Segfault);
+    assert_eq!(cause_of(&app).await, ("exit-segfault".to_owned(), "certain".to_owned()));
+}
+
+#[tokio::test]
+async fn an_image_that_is_missing_is_named() {
+    let Some(mut app) = App::with_engine(FILE).await else { return };
+    let missing = format!("127.0.0.1:{}/shop/worker@sha256:{:064}", app.proxy.port, 7);
+    app.edit("{ layout: ./image }", &format!("{{ reference: \"{missing}\" }}"));
+    let (cause, _) = cause_of(&app).await;
+    assert!(
+        ["image-digest-not-found", "ecr-repository-not-found", "image-tag-not-found"].contains(&cause.as_str()),
+        "{cause}"
+    );
 }
 
 #[tokio::test]
@@ -111,6 +141,7 @@ async fn a_failed_migration_stops_the_line() {
     assert_eq!(ran.outcome.exit_code, 1, "{shown}");
     assert!(shown.starts_with("running before-deploy of worker (rails db:migrate) in shop-staging"), "{shown}");
     assert!(shown.contains("exit code 5") && shown.contains("PG::ConnectionBad: no such host"), "{shown}");
+    assert_eq!(failure.cause.as_ref().unwrap().0, "app-dependency-unreachable");
     assert!(!ran.changed().iter().any(|changed| changed.contains("ECS service")), "{:?}", ran.changed());
     let clients = app.clients().await;
     let services = clients.ecs().list_services().cluster("shop-staging").send().await.unwrap();

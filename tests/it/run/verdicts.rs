@@ -16,9 +16,8 @@ use crate::support::{
 };
 
 /// The small app, healthy; then its API gets another image's worth of change, whose rollout is told as `tell` says: it
-/// changes what DescribeServices says of the API once the update was sent, and knows how many looks came before. `deployments` answers
-/// DescribeServiceDeployments.
-async fn update(tell: fn(&mut Json, usize), deployments: Option<Json>) -> (App, Ran) {
+/// changes what DescribeServices says of the API once the update was sent, and knows how many looks came before.
+async fn update(tell: fn(&mut Json, usize)) -> (App, Ran) {
     let mut app = healthy().await;
     app.edit("port: 3000,", "port: 3000, environment: { LOG_LEVEL: debug },");
     let (mut updated, mut looks) = (false, 0);
@@ -27,15 +26,14 @@ async fn update(tell: fn(&mut Json, usize), deployments: Option<Json>) -> (App, 
             updated |= call.action == "UpdateService";
             let look = looks;
             looks += usize::from(updated && is_look(call));
-            match (call.action.as_str(), &deployments) {
-                ("DescribeServices", _) if updated => Effect::Change(Box::new(move |answer| {
+            match call.action.as_str() {
+                "DescribeServices" if updated => Effect::Change(Box::new(move |answer| {
                     let services = answer["services"].as_array_mut().unwrap();
                     services
                         .iter_mut()
                         .filter(|service| service["serviceName"] == "api")
                         .for_each(|service| tell(service, look));
                 })),
-                ("DescribeServiceDeployments", Some(answer)) => Effect::Answer(200, answer.clone()),
                 _ => Effect::Pass,
             }
         })
@@ -88,7 +86,7 @@ fn headline(ran: &Ran) -> String {
 async fn a_rollback_that_ends_well_is_still_a_rollback() {
     let tell =
         |service: &mut Json, _| behind(service, 1, "ECS deployment circuit breaker: rolling back to deployment.");
-    let (_, ran) = update(tell, None).await;
+    let (_, ran) = update(tell).await;
     assert_eq!(ran.outcome.exit_code, 3, "{:?}", ran.troubles());
     assert_eq!(
         headline(&ran),
@@ -98,7 +96,7 @@ async fn a_rollback_that_ends_well_is_still_a_rollback() {
 
 #[tokio::test]
 async fn a_newer_deployment_supersedes() {
-    let (_, ran) = update(|service, _| behind(service, 3, "ECS deployment completed."), None).await;
+    let (_, ran) = update(|service, _| behind(service, 3, "ECS deployment completed.")).await;
     assert_eq!(ran.outcome.exit_code, 6, "{:?}", ran.troubles());
     assert!(headline(&ran).contains("superseded by a newer deployment"), "{:?}", ran.troubles());
 }
@@ -112,46 +110,9 @@ async fn a_service_that_is_deleted_meanwhile_has_failed() {
             service["deployments"] = json!([]);
         }
     };
-    let (_, ran) = update(tell, None).await;
+    let (_, ran) = update(tell).await;
     assert_eq!(ran.outcome.exit_code, 1, "{:?}", ran.troubles());
     assert!(headline(&ran).contains("deleted"), "{:?}", ran.troubles());
-}
-
-#[tokio::test]
-async fn a_service_deployment_decides_over_counts_that_look_well() {
-    const ARN: &str = "arn:aws:ecs:us-east-1:000000000000:service-deployment/shop-staging/api/abc";
-    let answer = |status: &str, reason: &str| {
-        Some(json!({ "serviceDeployments": [
-            { "serviceDeploymentArn": ARN, "status": status, "statusReason": reason }
-        ], "failures": [] }))
-    };
-    for (status, exit) in [("ROLLBACK_SUCCESSFUL", 3), ("ROLLBACK_FAILED", 1), ("STOPPED", 1), ("SUCCESSFUL", 0)] {
-        let tell = |service: &mut Json, _| service["currentServiceDeployment"] = ARN.into();
-        let turned_back = |service: &mut Json, _| {
-            service["currentServiceDeployment"] = ARN.into();
-            service["taskDefinition"] = revision(service, 1).into();
-            service["deployments"][0]["taskDefinition"] = service["taskDefinition"].clone();
-        };
-        let tell: fn(&mut Json, usize) = if status == "ROLLBACK_SUCCESSFUL" { turned_back } else { tell };
-        let (_, ran) = update(tell, answer(status, "an alarm went off: api-5xx")).await;
-        assert_eq!(ran.outcome.exit_code, exit, "{status}: {:?}", ran.troubles());
-        assert!(exit == 0 || headline(&ran).ends_with("an alarm went off: api-5xx"), "{status}: {:?}", ran.troubles());
-    }
-}
-
-#[tokio::test]
-async fn a_paused_deployment_waits_for_a_person() {
-    const ARN: &str = "arn:aws:ecs:us-east-1:000000000000:service-deployment/shop-staging/api/abc";
-    let paused = json!({ "serviceDeployments": [{
-        "serviceDeploymentArn": ARN, "status": "IN_PROGRESS",
-        "lifecycleHookDetails": [{ "hookId": "pre-production-traffic-shift", "status": "AWAITING_ACTION" }],
-    }], "failures": [] });
-    let tell = |service: &mut Json, _| {
-        service["currentServiceDeployment"] = ARN.into();
-        service["deployments"][0]["rolloutState"] = "IN_PROGRESS".into();
-    };
-    let (_, ran) = update(tell, Some(paused)).await;
-    assert_eq!(ran.outcome.exit_code, 5, "{:?}", ran.troubles());
 }
 
 #[tokio::test]

@@ -11,8 +11,8 @@ use runner_core::{
 use serde_json::{Value as Json, json};
 
 use crate::support::{
-    app::{Ran, run},
     ecs::{Ecs, Names, Scenario},
+    ran::{Ran, run},
 };
 
 const ACCOUNT: &str = "111122223333";
@@ -61,7 +61,6 @@ pub fn environment() -> Environment {
 
 /// A scenario that is ready to be followed.
 pub struct Play {
-    #[allow(dead_code)]
     pub ecs: Ecs,
     env: Environment,
     options: Options,

@@ -31,7 +31,9 @@ fn asked<'a>(call: &'a Call, key: &str) -> Vec<&'a str> {
 /// See the module.
 pub(super) fn answer(timeline: &Timeline, call: &Call) -> Answer {
     let (scenario, names) = (&timeline.scenario, &timeline.names);
-    let state = scenario.state_at(call.at - scenario.lag(&call.action), &timeline.calls);
+    // What a call brings about is not there yet when it is answered.
+    let before = &timeline.calls[..timeline.calls.len() - 1];
+    let state = scenario.state_at(call.at - scenario.lag(&call.action), before);
     match call.action.as_str() {
         "DescribeServices" => {
             let seen = shapes::service(&state, names, &timeline.service_tags);

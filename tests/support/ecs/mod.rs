@@ -7,7 +7,7 @@
 
 mod answers;
 mod scenario;
-mod shapes;
+pub mod shapes;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -135,6 +135,14 @@ impl Scenario {
         self.lag.get(action).and_then(Json::as_f64).unwrap_or_default()
     }
 
+    /// By how much answers are behind at most, and how long calls fail after the last change, in time of the clock.
+    pub fn latest(&self) -> std::time::Duration {
+        let behind = self.lag.values().filter_map(Json::as_f64).fold(0.0, f64::max);
+        let last = self.steps.iter().map(|step| step.at).fold(0.0, f64::max);
+        let fails = self.faults.iter().filter_map(|fault| fault.until).fold(0.0, f64::max);
+        std::time::Duration::from_secs_f64(behind.max(fails - last).max(0.0) * self.pace())
+    }
+
     /// When each step happens, given the calls that came; in order.
     fn times(&self, calls: &[Call]) -> Vec<(f64, &Step)> {
         let mut times: Vec<(f64, &Step)> = Vec::new();
@@ -201,7 +209,7 @@ impl Scenario {
     pub(super) fn fault(&self, call: &Call, calls: &[Call]) -> Option<Disturbance> {
         let count = |rule: &FaultRule| {
             let same = |earlier: &&Call| rule.call == "*" || earlier.action == rule.call;
-            calls.iter().filter(same).count() - 1
+            calls.iter().filter(same).count().saturating_sub(1)
         };
         let rule = self.faults.iter().find(|rule| {
             let named = rule.call == call.action || rule.call == "*" && !call.action.starts_with("DescribeStack");

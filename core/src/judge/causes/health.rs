@@ -54,6 +54,26 @@ fn answered_otherwise(text: &Text) -> bool {
     answer(text).is_some()
 }
 
+/// A server says that it listens on the loopback address. `next start` prints `- Local: http://localhost:3000` whatever it
+/// listens on.
+const LOOPBACK: When = Any(&[
+    InOrder(&["listening on http://127.0.0.1"]),
+    Has("listening on https://127.0.0.1"),
+    Has("listening on tcp://127.0.0.1"),
+    Has("listening on 127.0.0.1"),
+    Has("listening on http://localhost"),
+    Has("listening on tcp://localhost"),
+    Has("listening at http://127.0.0.1"),
+    Has("listening at: http://127.0.0.1"),
+    Has("listening at http://localhost"),
+    Has("running on http://127.0.0.1"),
+    Has("running at http://127.0.0.1"),
+    Has("server at http://127.0.0.1"),
+    Has("started on 127.0.0.1"),
+    Has("serving on http://127.0.0.1"),
+    Has("bound to 127.0.0.1"),
+]);
+
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
         name: "health-check-400-host-header",
@@ -153,6 +173,8 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Make the program listen on 0.0.0.0 and the service's port",
         rules: &[
             Likely(Has("target.failedhealthchecks")),
+            // Only the task itself reaches it there.
+            Likely(All(&[At("log"), LOOPBACK, Not(&Any(&[Has("0.0.0.0"), Has("[::]"), Has("all addresses")]))])),
             Likely(All(&[
                 UNHEALTHY,
                 Any(&[

@@ -12,6 +12,7 @@ mod cloudformation;
 mod deletion;
 mod health;
 mod image;
+mod keys;
 mod network;
 mod none;
 mod placement;
@@ -26,8 +27,11 @@ use std::{borrow::Cow, convert::Infallible, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
 
-pub use self::cause::{Cause, Family, Rank};
 use self::rule::{Rule, Text};
+pub use self::{
+    cause::{Cause, Family, Rank},
+    keys::key,
+};
 use crate::text::Foreign;
 
 static TABLES: [&[Cause]; 12] = [
@@ -165,6 +169,8 @@ pub struct Diagnosis {
     pub certainty: Certainty,
     /// The lines of the evidence that decided; all of it where no single line did.
     pub quote: Foreign,
+    /// Which of several pieces of evidence it was found in.
+    pub piece: usize,
 }
 
 impl Diagnosis {
@@ -218,16 +224,20 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
         Some((cause, certainty, Rule::Certain(when) | Rule::Likely(when))) => {
             let mut needles = Vec::new();
             text.needles(when, &mut needles);
-            Diagnosis { cause, certainty, quote: quote(&evidence.text, &needles) }
+            Diagnosis { cause, certainty, quote: quote(&evidence.text, &needles), piece: 0 }
         }
-        None => Diagnosis { cause: &none::UNKNOWN, certainty: Certainty::Unknown, quote: evidence.text.clone() },
+        None => {
+            let (cause, certainty) = (&none::UNKNOWN, Certainty::Unknown);
+            Diagnosis { cause, certainty, quote: evidence.text.clone(), piece: 0 }
+        }
     }
 }
 
 /// What several texts about one failure say together: the root first, then its consequences, each cause once.
 /// News and unknown texts appear only when there is nothing else; the answer is never empty.
 pub fn diagnose_all(evidence: &[Evidence]) -> Vec<Diagnosis> {
-    let mut found: Vec<Diagnosis> = evidence.iter().map(diagnose).collect();
+    let all = evidence.iter().enumerate();
+    let mut found: Vec<Diagnosis> = all.map(|(piece, evidence)| Diagnosis { piece, ..diagnose(evidence) }).collect();
     // Stable: among equals the earlier text comes first, so the caller's order (oldest first) decides.
     found.sort_by_key(Diagnosis::order);
     let mut kept: Vec<Diagnosis> = Vec::new();
@@ -238,7 +248,8 @@ pub fn diagnose_all(evidence: &[Evidence]) -> Vec<Diagnosis> {
         }
     }
     if kept.is_empty() {
-        kept.push(Diagnosis { cause: &none::UNKNOWN, certainty: Certainty::Unknown, quote: Foreign::default() });
+        let (cause, certainty) = (&none::UNKNOWN, Certainty::Unknown);
+        kept.push(Diagnosis { cause, certainty, quote: Foreign::default(), piece: 0 });
     }
     kept
 }

@@ -272,6 +272,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Has("no container instance met all of its requirements")),
             Certain(Has("no container instances were found in your")),
             Certain(Any(&[Has("no container instances found"), Has("no container instances")])),
+            Certain(Any(&[Has("taskfailedtostart: no active instances"), Has("placement constraint unsatisfied")])),
             Likely(All(&[Has("closest matching"), Has("container-instance")])),
             Likely(Any(&[Word("resource:memory"), Word("resource:cpu"), Word("resource:ports"), Word("resource:gpu")])),
         ],

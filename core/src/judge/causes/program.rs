@@ -61,6 +61,41 @@ fn path_as_module(text: &Text) -> bool {
     ["no module named '/", "no module named \"/", "no module named /"].iter().any(|lead| text.has(lead))
 }
 
+/// A line names a variable as the environment writes it, `STRIPE_KEY`, and says that it is missing or empty.
+fn named_variable(text: &Text) -> bool {
+    const LACKS: [&str; 16] = [
+        "is not set",
+        "not set",
+        "must be set",
+        "must be defined",
+        "is required",
+        "is missing",
+        "is undefined",
+        "is not defined",
+        "not defined",
+        "is not present",
+        "is empty",
+        "must not be empty",
+        "cannot be empty",
+        "can't be blank",
+        "not provided",
+        "notpresent",
+    ];
+    let is_name = |word: &str| {
+        let inner = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        word.len() > 4
+            && word.contains('_')
+            && word.chars().all(inner)
+            && word.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    text.raw.lines().any(|line| {
+        let words = line.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+        let Some(name) = words.into_iter().find(|word| is_name(word)) else { return false };
+        let after = line.split_once(name).map(|(_, after)| after.to_ascii_lowercase()).unwrap_or_default();
+        LACKS.iter().any(|lacks| after.find(lacks).is_some_and(|at| at < 24))
+    })
+}
+
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
         name: "oom",
@@ -115,7 +150,7 @@ pub(super) static CAUSES: &[Cause] = &[
                   instead of the value, a wrong password, a database that is not there.",
         remedy: "Set what the log names in the service's environment or secrets",
         rules: &[
-            Likely(All(&[SAID_BY_PROGRAM, Test(path_as_module)])),
+            Likely(All(&[SAID_BY_PROGRAM, Any(&[Test(path_as_module), Test(named_variable)])])),
             Likely(All(&[
                 SAID_BY_PROGRAM,
                 Any(&[
@@ -144,6 +179,7 @@ pub(super) static CAUSES: &[Cause] = &[
                     InOrder(&["key not found: \"", "(keyerror)"]),
                     InOrder(&["`fetch': key not found"]),
                     InOrder(&["'fetch': key not found"]),
+                    Has("keyerror: key not found"),
                     InOrder(&["keyerror: '"]),
                     InOrder(&["os.environ", "keyerror"]),
                     Has("password authentication failed"),
@@ -167,6 +203,17 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("p1000: authentication"),
                     Has("p1012"),
                     Has("pydantic"),
+                    InOrder(&["validation error", "settings", "field required"]),
+                    Has("[no_secret]"),
+                    Has("nodatabaseerror"),
+                    Has("secretorprivatekey must have a value"),
+                    Has("supabaseurl is required"),
+                    Has("supabasekey is required"),
+                    Has("failed to determine a suitable driver class"),
+                    Has("failed to bind properties under"),
+                    Has("no configuration setting found for key"),
+                    Has("unable to load aws credentials"),
+                    Has("unable to load credentials from any of the providers"),
                     InOrder(&["database url", "invalid"]),
                     Has("adapternotspecified"),
                     InOrder(&["could not resolve placeholder"]),
@@ -237,6 +284,10 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("could not open jdbc connection"),
                 Has("econnaborted"),
                 Has("broker may not be available"),
+                Has("connection is not available, request timed out"),
+                InOrder(&["connection to ", ":", " refused"]),
+                Has("p1001"),
+                Has("sqlstate[hy000] [2002]"),
             ]),
         ]))],
     },
@@ -317,7 +368,19 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("no such file or directory @"),
                 Has("erofs: read-only"),
                 Has("read-only file system"),
-                Has("npm err! missing script"),
+                Has("missing script:"),
+                Has("could not find a production build"),
+                Has("this and all later migrations canceled"),
+                Has("migrate found failed migrations"),
+                Has("migration checksum mismatch"),
+                Has("pg::undefinedtable"),
+                Has("pg::undefinedcolumn"),
+                Has("pg::duplicate"),
+                Has("programmingerror"),
+                Has("nosuchmethoderror"),
+                Has("stackoverflowerror"),
+                Has("exception in thread \"main\""),
+                Has("application failed to start"),
                 Has("a server is already running"),
                 Has("worker failed to boot"),
                 Has("failed to find attribute"),

@@ -163,7 +163,14 @@ pub(super) static CAUSES: &[Cause] = &[
         meaning: "The role that fetches the secret for the task may not read it.",
         remedy: "Allow the execution role secretsmanager:GetSecretValue or ssm:GetParameters on it",
         rules: &[
-            Certain(All(&[NOT_BY_CALLER, FETCHING, DENIED, Not(&Has("ciphertext refers to"))])),
+            // A policy with the whole ARN denies a partial one too.
+            Certain(All(&[
+                NOT_BY_CALLER,
+                FETCHING,
+                DENIED,
+                Not(&Any(&[Has("ciphertext refers to"), Test(arn_lacks_suffix)])),
+            ])),
+            Likely(All(&[NOT_BY_CALLER, FETCHING, DENIED, Not(&Has("ciphertext refers to"))])),
             Likely(All(&[
                 Any(&[
                     Has("not authorized to perform: secretsmanager:getsecretvalue"),

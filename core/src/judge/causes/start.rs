@@ -163,7 +163,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 ]),
             ])),
             Likely(InOrder(&["exec", "stat", "no such file or"])),
-            Likely(Exit(127)),
+            Likely(All(&[Exit(127), Not(&Has("loading shared librar"))])),
             Likely(All(&[Exit(126), Not(&At("log"))])),
             Likely(Any(&[
                 Has("command not found"),

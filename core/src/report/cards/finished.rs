@@ -75,6 +75,9 @@ impl Outcome {
         if self.first_deploy {
             facts.push("first deploy".to_owned());
         }
+        if self.services.iter().any(|service| service.attached.is_some()) {
+            facts.push("attached to what was under way".to_owned());
+        }
         let safe = if healthy {
             format!("users are served by {}; nothing to do", self.header.commit_or("what the file says"))
         } else {
@@ -193,6 +196,10 @@ impl Outcome {
         let mut facts: Vec<(String, Vec<Piece>)> = Vec::new();
         let mut details = Vec::new();
         match worst {
+            // Nothing is wrong: there is no cause to be named.
+            Some(failure) if matches!(self.verdict, Verdict::Paused | Verdict::Superseded) => {
+                facts.push(("why".to_owned(), vec![Piece::Quote(String::new(), said(&failure.what))]));
+            }
             Some(failure) if self.verdict != Verdict::Cancelled => {
                 facts.extend(cause_facts(&failure.what));
                 details.push(evidence_details(&failure.what));
@@ -208,6 +215,15 @@ impl Outcome {
         for refusal in self.refusals.iter().take(if tells { 4 } else { 1 }) {
             let text = format!("{}: {}", refusal.what.what, refusal.what.why);
             facts.push(("refused".to_owned(), vec![Piece::words(text)]));
+        }
+        // Time was up: what was seen to go wrong by then.
+        if self.verdict == Verdict::StillRunning && worst.is_none() {
+            let seen =
+                self.warnings.iter().rev().take(2).map(|warning| Piece::words(words::cut(&warning.what.text, 160)));
+            let seen: Vec<Piece> = seen.collect();
+            if !seen.is_empty() {
+                facts.push(("so far".to_owned(), seen));
+            }
         }
         facts.push(("changed".to_owned(), vec![Piece::words(self.changed_line())]));
         if !self.not_undone.is_empty() {
@@ -263,6 +279,10 @@ impl Outcome {
                 (format!("{who} is paused on {env}, waiting for you"), format!("{env}: {who} paused, waiting for you"))
             }
             Verdict::Waiting => (format!("{env} is waiting for you"), format!("{env}: waiting for you")),
+            Verdict::StillRunning if worst.is_some() => (
+                format!("{who} could not be watched to its end on {env}"),
+                format!("{env}: {who} goes on unwatched after {took}"),
+            ),
             Verdict::StillRunning => {
                 (format!("{env} is still running, time is up"), format!("{env}: still running after {took}"))
             }
@@ -360,7 +380,10 @@ fn request(id: Option<&str>) -> String {
 fn cause_facts(failure: &Failure) -> Vec<(String, Vec<Piece>)> {
     let cause = match &failure.cause {
         Some((cause, certainty)) if cause == "unknown" || certainty == "unknown" => "unknown".to_owned(),
-        Some((cause, certainty)) => format!("{cause} ({certainty})"),
+        Some((cause, certainty)) => {
+            let then = failure.consequences.iter().map(|name| format!(" → {name}")).collect::<String>();
+            format!("{cause} ({certainty}){then}")
+        }
         None => "unknown".to_owned(),
     };
     let mut pieces = vec![Piece::Quote(request(failure.fault.request_id.as_deref()), said(failure))];
@@ -368,7 +391,7 @@ fn cause_facts(failure: &Failure) -> Vec<(String, Vec<Piece>)> {
     for (from, line) in &failure.evidence {
         // One line each: a card has no room for a stack trace, the details have.
         let Some(first) = line.lines().next().filter(|_| left > 0) else { continue };
-        pieces.push(Piece::Quote(from.clone(), first.into()));
+        pieces.push(Piece::Quote(from.clone(), words::middle(&words::short_arns(&first), 100).into()));
         left -= 1;
     }
     vec![("cause".to_owned(), vec![Piece::Words(cause)]), ("evidence".to_owned(), pieces)]
