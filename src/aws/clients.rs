@@ -45,6 +45,7 @@ pub struct Clients {
     elbv2: OnceLock<aws_sdk_elasticloadbalancingv2::Client>,
     logs: OnceLock<aws_sdk_cloudwatchlogs::Client>,
     autoscaling: OnceLock<aws_sdk_applicationautoscaling::Client>,
+    scheduler: OnceLock<aws_sdk_scheduler::Client>,
     sts: OnceLock<aws_sdk_sts::Client>,
     secretsmanager: OnceLock<aws_sdk_secretsmanager::Client>,
 }
@@ -121,6 +122,7 @@ impl Clients {
             elbv2: OnceLock::new(),
             logs: OnceLock::new(),
             autoscaling: OnceLock::new(),
+            scheduler: OnceLock::new(),
             sts: OnceLock::new(),
             secretsmanager: OnceLock::new(),
         }
@@ -153,6 +155,10 @@ impl Clients {
     client!(
         /// Application Auto Scaling.
         autoscaling: aws_sdk_applicationautoscaling
+    );
+    client!(
+        /// EventBridge Scheduler.
+        scheduler: aws_sdk_scheduler
     );
     client!(
         /// STS.

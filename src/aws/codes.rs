@@ -49,6 +49,7 @@ const TABLE: &[(&str, Code)] = &[
     ("PriorityInUseException", Code::AlreadyExists),
     ("ImageAlreadyExistsException", Code::AlreadyExists),
     ("ImageTagAlreadyExistsException", Code::AlreadyExists),
+    ("ConflictException", Code::Conflict),
     ("ResourceInUseException", Code::Conflict),
     ("ResourceInUse", Code::Conflict),
     ("UpdateInProgressException", Code::Conflict),

@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    completions, cost, destroy, docs, drift, explain, init, man, plan, render, run, sandbox, settings, sink, stage,
-    status, usage, validate,
+    approve, completions, cost, destroy, docs, drift, explain, init, man, plan, render, rollback, run, sandbox,
+    settings, sink, stage, status, usage, validate, verify,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -47,6 +47,12 @@ pub enum Command {
     Destroy(destroy::Args),
     /// Run one stage alone; without a name, list the stages
     Stage(stage::Args),
+    /// Go back to the previous healthy revision, or turn a deployment in flight around
+    Rollback(rollback::Args),
+    /// Continue or turn back a paused deployment
+    Approve(approve::Args),
+    /// Check that images, ports, secrets, logs and roles fit together
+    Verify(verify::Args),
     /// Show what runs, and what is under way
     Status(status::Args),
     /// Show what would be sent: templates, task definitions, the file's schema; no AWS

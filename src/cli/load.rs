@@ -150,6 +150,7 @@ impl Loaded {
             },
             variables,
             endpoint,
+            work: Default::default(),
             root: self.root.clone(),
             services: services.iter().cloned().collect(),
             stage: None,

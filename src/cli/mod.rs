@@ -4,6 +4,7 @@
 //! JSON to stdout, progress, hints and errors to stderr, all of it through the redactor.
 
 mod actions;
+mod approve;
 mod args;
 mod commit;
 mod completions;
@@ -26,6 +27,7 @@ mod plan;
 mod progress;
 mod publish;
 mod render;
+mod rollback;
 mod run;
 mod sandbox;
 mod settings;
@@ -37,6 +39,7 @@ mod stop;
 #[cfg(test)]
 mod tests;
 mod validate;
+mod verify;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -85,6 +88,9 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Drift(args) => wait(drift::run(settings, &args)),
         Command::Destroy(args) => wait(destroy::run(settings, &args)),
         Command::Stage(args) => wait(stage::run(settings, &args)),
+        Command::Rollback(args) => wait(rollback::run(settings, &args)),
+        Command::Approve(args) => wait(approve::run(settings, &args)),
+        Command::Verify(args) => wait(verify::run(settings, &args)),
         Command::Status(args) => wait(status::run(settings, &args)),
         Command::Sandbox(args) => wait(sandbox::run(settings, &args)),
     }

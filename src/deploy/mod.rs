@@ -3,6 +3,7 @@
 mod deployments;
 mod evidence;
 mod follow;
+mod history;
 mod logs;
 mod observe;
 mod poller;
@@ -12,14 +13,17 @@ mod remove;
 mod rule;
 mod run_task;
 mod scaling;
+mod schedule;
 mod service;
 mod targets;
+mod verify;
 
 use runner_core::{plan::Fault, report::Fact};
 use serde_json::Value as Json;
 
 pub use evidence::{Container, Piece, folded};
 pub use follow::{Followed, Following, follow};
+pub use history::{answer, history, revision, turn_back};
 pub use observe::{describe_services, newest_revision, task_runs};
 pub use poller::Poller;
 pub use probe::{Probe, ProbeVia};
@@ -28,7 +32,9 @@ pub use remove::{cluster_services, delete_revisions, delete_rules, listener_rule
 pub use rule::put_rules;
 pub use run_task::run_task;
 pub use scaling::{put_scaling, scaling_seen};
+pub use schedule::{put_schedule, remove_schedule, schedules};
 pub use service::{mark_service, put_service};
+pub use verify::{log_groups, target_group_facts};
 
 /// Where facts go while something is done.
 pub type Emit<'a> = &'a (dyn Fn(Fact) + Send + Sync);

@@ -8,7 +8,7 @@ use std::{
 
 use runner_core::{
     judge::Verdict,
-    plan::{Action, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World},
+    plan::{Action, Exit, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World},
     report::{Changed, Fact, ServiceState},
     service::stack_key,
     workflow::{Environment, Service, Value},
@@ -145,6 +145,33 @@ pub(super) async fn act(
             Ok(Box::new(move |world| world.assume_mark(&mark)))
         }
         Action::Follow(follow) => self::follow(edge, follow, world, done, emit).await,
+        Action::PutSchedule(put) => {
+            all_known(&format!("setting the schedule of {}", put.name), &put.pending)?;
+            deploy::put_schedule(clients, env, put, emit).await?;
+            let (family, name, fingerprint) = (put.family.clone(), put.name.clone(), put.fingerprint.clone());
+            Ok(Box::new(move |world| {
+                world.schedules.insert(name);
+                if let Some(Some(revision)) = world.task_definitions.get_mut(&family) {
+                    revision.schedule = Some(fingerprint);
+                }
+            }))
+        }
+        Action::RemoveSchedule(remove) => {
+            deploy::remove_schedule(clients, remove, emit).await?;
+            let name = remove.name.clone();
+            Ok(Box::new(move |world| {
+                world.schedules.remove(&name);
+            }))
+        }
+        Action::TurnBack(turn) => {
+            deploy::turn_back(clients, turn, emit).await?;
+            Ok(Box::new(|_| {}))
+        }
+        Action::Answer(answer) => {
+            deploy::answer(clients, answer, emit).await?;
+            Ok(Box::new(|_| {}))
+        }
+        Action::FollowBack(follow) => follow_back(edge, follow, world, done, emit).await,
         Action::RunCommand(command) => {
             super::command::run(edge, command, world, emit).await?;
             let stage = command.stage.clone();
@@ -288,6 +315,37 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
     Ok(Box::new(move |world| {
         world.services.insert(name, Some(seen));
     }))
+}
+
+/// Follows what shall go back: a rollback that ended well is what was asked for.
+async fn follow_back(
+    edge: &Edge<'_>,
+    follow: &Follow,
+    world: &World,
+    done: &Done,
+    emit: Emit<'_>,
+) -> Result<Learn, Stop> {
+    match self::follow(edge, follow, world, done, emit).await {
+        Err(Stop::Failed(failure)) if failure.exit == Exit::RolledBack => {
+            let cluster = edge.env.cluster_name();
+            let found =
+                deploy::describe_services(&edge.clients, &cluster, std::slice::from_ref(&follow.service)).await?;
+            let seen = found.into_values().next().flatten();
+            if let (Some(service), Some(seen)) = (edge.env.services.get(&follow.service), &seen) {
+                emit(Fact::Service(state_of(edge, service, seen, world)));
+            }
+            let name = follow.service.clone();
+            Ok(Box::new(move |world| {
+                world.services.insert(name, seen);
+            }))
+        }
+        Err(stop) => Err(stop),
+        Ok(_) => {
+            let doing = format!("turning back the deployment of {}", follow.service);
+            let hint = format!("go back to the revision before it: runner rollback {}", follow.service);
+            Err(Fault::new(doing, "it had ended well before it could be turned back").with_hint(hint).into())
+        }
+    }
 }
 
 /// What is shown of a service at the end.

@@ -4,7 +4,11 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use runner_core::{
-    plan::{Ask, Fault, Image, ListenerRule, Parameter, Service, Stack, TaskDefinition, TaskRun, Variable, World},
+    plan::{
+        Ask, Fault, History, Image, ListenerRule, Parameter, Revision, Service, Stack, TaskDefinition, TaskRun,
+        Variable, World,
+    },
+    service,
     stages::{Step, asks_of_plan},
 };
 use serde_json::Value as Json;
@@ -12,7 +16,7 @@ use serde_json::Value as Json;
 use super::{edge::Edge, images};
 use crate::{
     aws::{get_parameters, image_tags, parameter_versions, parameters_under, secret_version},
-    deploy::{cluster_services, describe_services, listener_rules, newest_revision, revisions, task_runs},
+    deploy::{self, cluster_services, describe_services, listener_rules, newest_revision, revisions, task_runs},
     stacks,
 };
 
@@ -34,6 +38,9 @@ enum Answer {
     Revisions(String, Vec<String>),
     ParametersUnder(String, BTreeSet<String>),
     Repository(String, Option<Vec<Vec<String>>>),
+    History(String, Option<Box<History>>),
+    Revision(String, Option<Revision>),
+    Schedules(BTreeSet<String>),
 }
 
 /// Asks until no step has a new question.
@@ -193,6 +200,15 @@ async fn one(edge: &Edge<'_>, ask: Ask) -> Result<Answer, Fault> {
             let images = image_tags(clients, &repository).await?;
             Answer::Repository(repository, images)
         }
+        Ask::Schedules => Answer::Schedules(deploy::schedules(clients, &service::schedule_group(edge.env)).await?),
+        Ask::History { service } => {
+            let history = deploy::history(clients, &edge.env.cluster_name(), &service).await?;
+            Answer::History(service, history.map(Box::new))
+        }
+        Ask::Revision { arn } => {
+            let revision = deploy::revision(clients, edge.env, &arn).await?;
+            Answer::Revision(arn, revision)
+        }
         // Asked together, above.
         Ask::Service { .. } => Answer::Services(Vec::new()),
         Ask::Parameter { .. } => Answer::Parameters(Vec::new()),
@@ -215,6 +231,13 @@ fn learn(world: &mut World, answer: Answer) {
         Answer::Parameters(parameters) => world.parameters.extend(parameters),
         Answer::SecretVersion(arn, version) => {
             world.secret_versions.insert(arn, version);
+        }
+        Answer::Schedules(names) => world.schedules = names,
+        Answer::History(service, history) => {
+            world.histories.insert(service, history.map(|history| *history));
+        }
+        Answer::Revision(arn, revision) => {
+            world.old_revisions.insert(arn, revision);
         }
         Answer::TaskRuns(started_by, runs) => {
             world.task_runs.insert(started_by, runs);

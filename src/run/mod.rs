@@ -11,6 +11,7 @@ mod journal;
 mod look;
 mod remove;
 mod variables;
+mod verify;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,9 +21,9 @@ use std::{
 
 use runner_core::{
     cost::{CostChange, CostSum},
-    plan::{Action, Fault, Plan, World, digest},
+    plan::{Action, Fault, Plan, Wish, World, digest},
     report::{Event, Fact},
-    stages::{Removal, Step, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal},
+    stages::{Removal, Step, approve, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal, rollback},
     workflow::Environment,
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -33,6 +34,7 @@ use crate::aws::WebIdentity;
 
 pub use drift::observe;
 pub use variables::Variables;
+pub use verify::verify;
 
 /// Which AWS a command speaks to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +77,45 @@ pub enum Credentials {
     Web(WebIdentity),
 }
 
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Work {
+    /// The pipeline, or a part of it.
+    #[default]
+    Pipeline,
+    /// `rollback`: of the services that are named, or of all; `to` is a revision's number.
+    Rollback {
+        /// `--to`.
+        to: Option<u32>,
+    },
+    /// `approve SERVICE`.
+    Approve {
+        /// The service.
+        service: String,
+        /// `--reject`.
+        reject: bool,
+    },
+}
+
+impl Work {
+    fn steps(&self, env: &Environment) -> Vec<Step> {
+        match self {
+            Self::Pipeline => pipeline(env),
+            Self::Rollback { .. } => rollback(env),
+            Self::Approve { service, .. } => approve(env, service),
+        }
+    }
+
+    fn wish(&self, options: &Options) -> Wish {
+        let named = !options.services.is_empty();
+        match self {
+            Self::Pipeline => Wish::default(),
+            Self::Rollback { to } => Wish { named, to: *to, reject: false },
+            Self::Approve { reject, .. } => Wish { named, to: None, reject: *reject },
+        }
+    }
+}
+
 /// What a plan or run is asked for, beside the environment.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -82,6 +123,8 @@ pub struct Options {
     pub endpoint: Endpoint,
     /// Whom the command is there.
     pub credentials: Credentials,
+    /// What is to be done.
+    pub work: Work,
     /// The folder that paths in the file are relative to.
     pub root: PathBuf,
     /// Services to keep to; empty: all.
@@ -151,10 +194,10 @@ async fn steps(edge: &Edge<'_>, world: &mut World) -> Result<Vec<Step>, Fault> {
         look::look(edge, &steps.iter().collect::<Vec<_>>(), world).await?;
         return Ok(steps);
     }
-    let mut steps = choose(pipeline(env), options);
+    let mut steps = choose(options.work.steps(env), options);
     look::look(edge, &steps.iter().collect::<Vec<_>>(), world).await?;
     // One stage alone knows nothing of what else is there.
-    if options.stage.is_none() {
+    if options.stage.is_none() && options.work == Work::Pipeline {
         look::learn_all(edge, asks_of_orphans(env, world), world).await?;
     }
     if options.removal == Some(Removal::Orphans) {
@@ -212,6 +255,7 @@ pub async fn run(
 async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<(), Fault> {
     let options = edge.options;
     let mut world = edge.world(true).await?;
+    world.wish = options.work.wish(options);
     if edge.env.account.is_none() && options.endpoint == Endpoint::Aws {
         let account = world.caller.as_ref().map(|caller| caller.account.clone()).unwrap_or_default();
         let words = format!("`account` is not in the file: any account is taken, this time {account}");
@@ -231,6 +275,16 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
                     .to_owned(),
             ),
         );
+    }
+    if matches!(options.work, Work::Rollback { .. })
+        && plan.actions().next().is_none()
+        && plan.refusals().next().is_none()
+    {
+        let words: Vec<&str> = plan.notes.iter().map(|(_, note)| note.as_str()).collect();
+        let fault = Fault::new(format!("rolling back {}", edge.env.name), words.join("; "))
+            .with_hint("name a service and a revision: `runner rollback SERVICE --to REVISION`");
+        ended.plan = Some(plan);
+        return Err(fault);
     }
     let refused = plan.refusals().next().is_some();
     let expected = options.expect.clone().filter(|expected| *expected != plan.id());

@@ -116,6 +116,7 @@ impl App {
                 build: false,
             },
             credentials: Default::default(),
+            work: Default::default(),
             root: self.root.clone(),
             services: Default::default(),
             stage: None,

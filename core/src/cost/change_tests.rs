@@ -46,7 +46,13 @@ fn standing(env: &Environment) -> World {
         let seen = Seen::read(&json!({ "status": "ACTIVE", "taskDefinition": arn, "desiredCount": 1 }));
         world.services.insert(service.name.clone(), Some(seen));
         let json = json!({ "cpu": service.cpu.to_string(), "memory": service.memory.to_string() });
-        let seen = TaskDefinition { arn: Value::Known(arn), fingerprint: None, done: Default::default(), json };
+        let seen = TaskDefinition {
+            arn: Value::Known(arn),
+            fingerprint: None,
+            schedule: None,
+            done: Default::default(),
+            json,
+        };
         world.task_definitions.insert(env.family(&service.name), Some(seen));
     }
     world

@@ -5,6 +5,7 @@ mod service_deployment;
 mod signs;
 pub mod stack_events;
 mod verdict;
+pub mod verify;
 
 pub use service_deployment::{Brief, Hook, Rollback, ServiceDeployment, ours};
 pub use signs::Signs;

@@ -32,8 +32,18 @@ pub enum Action {
     /// Marks a service as made from exactly this: the last step, so that a run that died before it is finished by the
     /// next.
     MarkService(MarkService),
+    /// Sets when a scheduled task runs.
+    PutSchedule(Box<PutSchedule>),
+    /// Removes the schedule of a task that is no longer scheduled.
+    RemoveSchedule(RemoveSchedule),
     /// Follows a deployment to a verdict.
     Follow(Follow),
+    /// Turns a deployment in flight around.
+    TurnBack(TurnBack),
+    /// Answers a paused deployment.
+    Answer(Answer),
+    /// Follows a deployment that shall go back to what was before: only a rollback that ended well is good.
+    FollowBack(Follow),
     /// Runs a command of the user's.
     RunCommand(RunCommand),
     /// Takes an ECS service down to no tasks and deletes it.
@@ -228,6 +238,58 @@ pub struct Follow {
     pub first: bool,
 }
 
+/// See [`Action::PutSchedule`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PutSchedule {
+    /// The schedule's name: the service's.
+    pub name: String,
+    /// The family of its task definition.
+    pub family: String,
+    /// The revision's ARN.
+    pub revision: Value,
+    /// Whether there is one of that name already.
+    pub exists: bool,
+    /// `cron(0 3 * * ? *)`, for reports.
+    pub expression: String,
+    /// CreateSchedule's or UpdateSchedule's body.
+    pub input: Json,
+    /// What `input` waits for; empty when it can be sent.
+    pub pending: Vec<String>,
+    /// The digest of `input`, kept as a tag of the revision.
+    pub fingerprint: String,
+}
+
+/// See [`Action::RemoveSchedule`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RemoveSchedule {
+    /// Its name.
+    pub name: String,
+    /// Its group.
+    pub group: String,
+}
+
+/// See [`Action::TurnBack`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TurnBack {
+    /// The service.
+    pub service: String,
+    /// The service deployment's ARN.
+    pub deployment: String,
+}
+
+/// See [`Action::Answer`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Answer {
+    /// The service.
+    pub service: String,
+    /// The service deployment's ARN.
+    pub deployment: String,
+    /// The hook that waits.
+    pub hook: String,
+    /// Whether it goes on, or back.
+    pub proceed: bool,
+}
+
 /// See [`Action::RunCommand`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RunCommand {
@@ -316,7 +378,7 @@ impl Action {
     /// Whether it writes to AWS. Following and attaching only look.
     pub fn writes(&self) -> bool {
         match self {
-            Self::Follow(_) | Self::RunCommand(_) => false,
+            Self::Follow(_) | Self::FollowBack(_) | Self::RunCommand(_) => false,
             Self::PutStack(put) => put.step != StackMove::Attach,
             Self::RunTask(run) => run.task.is_none(),
             _ => true,

@@ -42,7 +42,18 @@ impl World {
                 }
             }
             Action::MarkService(mark) => self.assume_mark(mark),
-            Action::Follow(follow) => self.assume_steady(follow),
+            Action::PutSchedule(put) => {
+                self.schedules.insert(put.name.clone());
+                if let Some(Some(revision)) = self.task_definitions.get_mut(&put.family) {
+                    revision.schedule = Some(put.fingerprint.clone());
+                }
+            }
+            Action::RemoveSchedule(remove) => {
+                self.schedules.remove(&remove.name);
+            }
+            // What they lead to is seen by following.
+            Action::TurnBack(_) | Action::Answer(_) => {}
+            Action::Follow(follow) | Action::FollowBack(follow) => self.assume_steady(follow),
             Action::RunCommand(run) => {
                 self.done.insert(run.stage.clone());
             }
@@ -59,6 +70,7 @@ impl World {
             arn: Value::Pending(format!("${{revision.{}}}", register.service)),
             fingerprint: Some(register.fingerprint.clone()),
             done: Default::default(),
+            schedule: None,
             json: register.definition.clone(),
         };
         self.task_definitions.insert(register.family.clone(), Some(revision));

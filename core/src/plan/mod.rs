@@ -11,6 +11,7 @@ mod exit;
 mod fault;
 mod fingerprint;
 mod guard;
+mod history;
 mod known;
 mod listener_rule;
 mod node;
@@ -21,8 +22,9 @@ mod service_changes;
 mod world;
 
 pub use action::{
-    Action, DeleteImages, DeleteParameters, DeleteRevisions, DeleteRules, Follow, MarkService, PushImage, PutParameter,
-    PutRule, PutScaling, PutService, PutStack, RegisterTaskDefinition, RemoveService, RunCommand, RunTask, StackMove,
+    Action, Answer, DeleteImages, DeleteParameters, DeleteRevisions, DeleteRules, Follow, MarkService, PushImage,
+    PutParameter, PutRule, PutScaling, PutSchedule, PutService, PutStack, RegisterTaskDefinition, RemoveSchedule,
+    RemoveService, RunCommand, RunTask, StackMove, TurnBack,
 };
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};
@@ -32,6 +34,7 @@ pub use exit::Exit;
 pub use fault::Fault;
 pub use fingerprint::{canonical, digest};
 pub use guard::guard;
+pub use history::{Flight, History, Past, Pause, Revision, Version, is_over};
 pub use known::Known;
 pub use listener_rule::ListenerRule;
 pub use node::{Node, NodeId};
@@ -40,5 +43,5 @@ pub use refusal::Refusal;
 pub use service_changes::{definition_changes, service_changes, starts_deployment};
 pub use world::{
     Abilities, Ask, Caller, Deployment, Image, Parameter, Rollout, Service, Stack, StackStatus, TaskDefinition,
-    TaskRun, Variable, World,
+    TaskRun, Variable, Wish, World,
 };

@@ -38,6 +38,7 @@ impl TaskDefinition {
         Self {
             arn: Value::Known(text(&json, "taskDefinitionArn")),
             fingerprint: tags.get(Self::FINGERPRINT).cloned(),
+            schedule: tags.get(Self::SCHEDULE).cloned(),
             done: tags.keys().filter_map(|key| key.strip_prefix(Self::DONE)).map(str::to_owned).collect(),
             json,
         }

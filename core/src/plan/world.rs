@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::ListenerRule;
+use super::{History, ListenerRule, Revision};
 use crate::{
     text::Foreign,
     workflow::{Environment, Outputs, Value},
@@ -51,6 +51,18 @@ pub enum Ask {
     },
     /// The current version of a Secrets Manager secret.
     SecretVersion {
+        /// Its ARN.
+        arn: String,
+    },
+    /// The names of the environment's schedules.
+    Schedules,
+    /// What ECS remembers of a service's deployments.
+    History {
+        /// The service.
+        service: String,
+    },
+    /// Whether a task-definition revision can still be deployed.
+    Revision {
         /// Its ARN.
         arn: String,
     },
@@ -113,6 +125,17 @@ impl Default for Abilities {
     }
 }
 
+/// What a person asked `rollback` or `approve` for, beside the service.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Wish {
+    /// `rollback SERVICE`: one was named, so that it must have something to go back to.
+    pub named: bool,
+    /// `--to`: the revision's number.
+    pub to: Option<u32>,
+    /// `--reject`.
+    pub reject: bool,
+}
+
 /// What was observed. A map without an entry was not asked; an entry of `None` was asked and is not there.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct World {
@@ -138,6 +161,14 @@ pub struct World {
     pub parameters: BTreeMap<String, Parameter>,
     /// Current version of secrets by ARN.
     pub secret_versions: BTreeMap<String, Option<String>>,
+    /// The names of the environment's schedules.
+    pub schedules: BTreeSet<String>,
+    /// What ECS remembers by service; `None`: the endpoint tells of no service deployments.
+    pub histories: BTreeMap<String, Option<History>>,
+    /// Revisions by ARN; `None`: there is no such revision.
+    pub old_revisions: BTreeMap<String, Option<Revision>>,
+    /// What `rollback` or `approve` was asked for.
+    pub wish: Wish,
     /// One-off tasks by their mark.
     pub task_runs: BTreeMap<String, Vec<TaskRun>>,
     /// Names of the services in the environment's cluster, whoever made them.
@@ -340,6 +371,8 @@ pub struct TaskDefinition {
     pub arn: Value,
     /// The digest of the definition it was registered from, kept as a tag.
     pub fingerprint: Option<String>,
+    /// The digest of the schedule that was set with it, kept as a tag.
+    pub schedule: Option<String>,
     /// Purposes of the one-off tasks that ended well with it, kept as tags.
     pub done: BTreeSet<String>,
     /// DescribeTaskDefinition's answer.
@@ -350,6 +383,8 @@ pub struct TaskDefinition {
 impl TaskDefinition {
     /// The key of the tag that carries the fingerprint.
     pub const FINGERPRINT: &'static str = "finance-infra:fingerprint";
+    /// The key of the tag that carries the schedule's digest.
+    pub const SCHEDULE: &'static str = "finance-infra:schedule";
     /// The prefix of the tags that say which one-off tasks are done.
     pub const DONE: &'static str = "finance-infra:done:";
 }

@@ -270,6 +270,18 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
             row.note = put.bounds.map(|(min, max)| format!("{min}–{max} tasks"));
             vec![row]
         }
+        Action::PutSchedule(put) => {
+            let mut row =
+                row(if put.exists { Sign::Update } else { Sign::Create }, format!("schedule of {}", put.name));
+            row.note = Some(put.expression.clone());
+            vec![row]
+        }
+        Action::RemoveSchedule(remove) => vec![row(Sign::Delete, format!("schedule of {}", remove.name))],
+        Action::TurnBack(turn) => vec![row(Sign::Update, format!("turn back the deployment of {}", turn.service))],
+        Action::Answer(answer) => {
+            let verb = if answer.proceed { "continue" } else { "turn back" };
+            vec![row(Sign::Update, format!("{verb} the paused deployment of {}", answer.service))]
+        }
         Action::RunCommand(run) => vec![row(Sign::Run, format!("stage {}: {}", run.stage, run.argv.join(" ")))],
         Action::RemoveService(remove) => vec![row(Sign::Delete, format!("service {}", remove.service))],
         Action::DeleteRules(delete) => vec![row(Sign::Delete, format!("listener rules of {}", delete.service))],
@@ -294,7 +306,7 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
             vec![row]
         }
         // The last step of what was said above it.
-        Action::MarkService(_) | Action::Follow(_) => Vec::new(),
+        Action::MarkService(_) | Action::Follow(_) | Action::FollowBack(_) => Vec::new(),
     }
 }
 

@@ -6,6 +6,7 @@ mod definition;
 mod own_definition;
 mod rule;
 mod scaling;
+mod schedule;
 mod settings;
 #[cfg(test)]
 mod tests;
@@ -17,6 +18,7 @@ use crate::workflow::{Outputs, SecretSource, Service, Text, Value};
 pub use definition::{SECRET_VERSIONS_LABEL, definition};
 pub use rule::rules;
 pub use scaling::{Autoscaling, autoscaling};
+pub use schedule::{schedule, schedule_group};
 pub use settings::{has_alternate, settings, under_rolling, update_of};
 
 /// What renderings need to know of the world.

@@ -1,5 +1,6 @@
 //! One file a stage: decisions only. What acts is in the `runner` crate.
 
+mod approve;
 mod bootstrap;
 mod bootstrap_removal;
 #[cfg(test)]
@@ -10,17 +11,21 @@ mod pipeline;
 mod push_image;
 mod removal;
 mod render_taskdef;
+mod rollback;
 mod run_task;
+mod schedules;
 mod sync_secrets;
 mod wait_healthy;
 mod wanted;
 
 use std::sync::LazyLock;
 
+pub use approve::approve;
 pub use bootstrap::StackStage;
 pub use pipeline::{Step, asks_of_plan, draw, pipeline};
 pub use removal::{Removal, asks_of_orphans, asks_of_removal, orphan_services, orphan_stacks, prune, removal};
 use render_taskdef::facts_asked;
+pub use rollback::rollback;
 
 use crate::{
     plan::{Action, Ask, Node, NodeId, Refusal, World},

@@ -66,14 +66,6 @@ impl Stage for RenderTaskdef {
         }))])
     }
 
-    fn notes(&self, env: &Environment, node: &Node, _: &World) -> Vec<String> {
-        let scheduled = node.service.as_ref().and_then(|name| env.services.get(name)).filter(|it| !it.is_running());
-        let note = |service: &Service| {
-            format!("{} has its revision, but its schedule is not set: this version sets none", service.name)
-        };
-        scheduled.map(note).into_iter().collect()
-    }
-
     fn lasts(&self) -> bool {
         true
     }

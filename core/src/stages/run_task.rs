@@ -1,9 +1,9 @@
 //! One-off tasks: `run-task` before the rollout, such as migrations, where a failure stops the line; `finish-service`
-//! after a good verdict.
+//! after a good verdict, which also sets the schedules.
 
 use serde_json::json;
 
-use super::{Stage, facts_asked};
+use super::{Removal, Stage, facts_asked, schedules};
 use crate::{
     plan::{Action, Ask, DesiredService, Known, Node, NodeId, Refusal, RunTask as Run, World, digest},
     service::{self, stack_key},
@@ -71,23 +71,52 @@ impl Stage for FinishService {
     }
 
     fn makes(&self) -> &'static str {
-        "one-off tasks after a good verdict"
+        "one-off tasks after a good verdict, and schedules"
     }
 
     fn nodes(&self, env: &Environment) -> Vec<Node> {
-        nodes(self.name(), Purpose::AfterDeploy, "wait-healthy", env)
+        let mut all = nodes(self.name(), Purpose::AfterDeploy, "wait-healthy", env);
+        all.extend(schedules::nodes(self, env));
+        all
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        asks(Purpose::AfterDeploy, env, node, world)
+        match running(env, node) {
+            Ok(_) => asks(Purpose::AfterDeploy, env, node, world),
+            Err(scheduled) => schedules::asks(env, scheduled, world),
+        }
     }
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
-        Ok(decide(Purpose::AfterDeploy, env, node, world))
+        Ok(match running(env, node) {
+            Ok(_) => decide(Purpose::AfterDeploy, env, node, world),
+            Err(scheduled) => schedules::decide(env, scheduled, world),
+        })
     }
 
     fn notes(&self, env: &Environment, node: &Node, world: &World) -> Vec<String> {
         notes(Purpose::AfterDeploy, env, node, world)
+    }
+
+    /// A schedule would start tasks of a service that is gone.
+    fn lasts(&self) -> bool {
+        true
+    }
+
+    fn asks_to_remove(&self, env: &Environment, node: &Node, world: &World, _: Removal) -> Vec<Ask> {
+        if node.service.is_none() { schedules::asks(env, None, world) } else { Vec::new() }
+    }
+
+    fn remove(&self, env: &Environment, node: &Node, world: &World, _: Removal) -> Result<Vec<Action>, Refusal> {
+        Ok(if node.service.is_none() { schedules::remove(env, world, |_| false) } else { Vec::new() })
+    }
+}
+
+/// The node's service where it runs all the time; else the scheduled task, or none where the node is about all.
+fn running<'a>(env: &'a Environment, node: &Node) -> Result<&'a Service, Option<&'a Service>> {
+    match node.service.as_ref().and_then(|name| env.services.get(name)) {
+        Some(service) if service.is_running() => Ok(service),
+        other => Err(other),
     }
 }
 

@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use http::{HeaderValue, Method, StatusCode, header};
 use runner_core::plan::Fault;
+use serde_json::Value as Json;
 
 use super::Registry;
 use super::client::Answer;
 use super::retry::{Tries, Trouble};
 use crate::image::Digest;
-use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, Manifest, OCI_INDEX, OCI_MANIFEST};
+use crate::image::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, Index, Manifest, OCI_INDEX, OCI_MANIFEST};
 
 /// The codes with which registries refuse to move a tag that may not be moved.
 const IMMUTABLE: [&str; 4] = ["TAG_INVALID", "TAG_IMMUTABLE", "ImageTagAlreadyExistsException", "TAG_ALREADY_EXISTS"];
@@ -71,8 +72,36 @@ impl<'a> Repository<'a> {
         }))
     }
 
+    /// The configuration of an image by its digest, or `None` where the registry has no such image. Of an index the first
+    /// image's. Two or three requests.
+    ///
+    /// # Errors
+    /// A [`Fault`] where the registry cannot be asked or the documents are none.
+    pub async fn configuration(&self, digest: &Digest) -> Result<Option<Json>, Fault> {
+        let doing = format!("reading the image {digest} in {self}");
+        let unread = |error: serde_json::Error| Fault::new(&doing, error.to_string());
+        let Some(mut answer) = self.document(&doing, Method::GET, &format!("manifests/{digest}")).await? else {
+            return Ok(None);
+        };
+        if let Ok(index) = serde_json::from_slice::<Index>(&answer.body)
+            && let Some(first) = index.manifests.first()
+        {
+            let path = format!("manifests/{}", first.digest);
+            let Some(image) = self.document(&doing, Method::GET, &path).await? else { return Ok(None) };
+            answer = image;
+        }
+        let manifest: Manifest = serde_json::from_slice(&answer.body).map_err(unread)?;
+        let path = format!("blobs/{}", manifest.config.digest);
+        let Some(configuration) = self.document(&doing, Method::GET, &path).await? else { return Ok(None) };
+        serde_json::from_slice(&configuration.body).map(Some).map_err(unread)
+    }
+
     async fn manifest(&self, doing: &str, method: Method, tag: &str) -> Result<Option<Answer>, Fault> {
-        let path = self.path(&format!("manifests/{}", checked(doing, tag)?));
+        self.document(doing, method, &format!("manifests/{}", checked(doing, tag)?)).await
+    }
+
+    async fn document(&self, doing: &str, method: Method, rest: &str) -> Result<Option<Answer>, Fault> {
+        let path = self.path(rest);
         let accept = [OCI_MANIFEST, DOCKER_MANIFEST, OCI_INDEX, DOCKER_INDEX].join(", ");
         let accept = HeaderValue::from_str(&accept).map_err(|e| Fault::new(doing, e.to_string()))?;
         let mut tries = Tries::new(&self.registry.backoff);

@@ -8,8 +8,11 @@ mod credentials;
 mod destroys;
 mod drifts;
 pub mod kills;
+mod schedules;
 mod strategies;
+mod turns;
 mod verdicts;
+mod verify;
 
 use crate::support::app::{App, EXAMPLE};
 

@@ -73,6 +73,7 @@ impl Play {
         let ecs = Ecs::start(scenario, names()).await;
         let env = environment();
         let options = Options {
+            work: Default::default(),
             endpoint: Endpoint::Sandbox {
                 url: ecs.url.clone(),
                 account: ACCOUNT.to_owned(),

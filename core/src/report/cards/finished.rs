@@ -79,7 +79,7 @@ impl Outcome {
             facts.push("attached to what was under way".to_owned());
         }
         let safe = if healthy {
-            format!("users are served by {}; nothing to do", self.header.commit_or("what the file says"))
+            format!("users are served by {}; nothing to do", self.served_by())
         } else {
             "done; nothing to do".to_owned()
         };
@@ -132,6 +132,16 @@ impl Outcome {
             blocks,
             small: self.small(),
         }
+    }
+
+    /// The commit that was brought out; a command that brings out none leaves the services' revisions.
+    fn served_by(&self) -> String {
+        let turned = self.header.words.first().is_some_and(|word| word == "rollback" || word == "approve");
+        if !turned {
+            return self.header.commit_or("what the file says").to_owned();
+        }
+        let revisions = self.services.iter().map(|service| format!("{} :{}", service.name, service.revision));
+        revisions.collect::<Vec<_>>().join(", ")
     }
 
     /// `10 stacks, 74 resources created · 0 replaced · 0 deleted`

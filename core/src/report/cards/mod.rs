@@ -8,9 +8,11 @@ mod planned;
 mod running;
 mod status;
 mod stopped;
+mod verified;
 
 pub use checked::{Checked, Finding};
 pub use drift::DriftReport;
 pub(super) use finished::node_name;
 pub use status::{ServiceNow, StatusReport};
 pub use stopped::Stopped;
+pub use verified::VerifyReport;
