@@ -16,7 +16,7 @@ pub use counter::Calls;
 pub use ecr::{add_tag, authorization, delete_images, image_digest, image_tags};
 pub use fault::{code_of, fault};
 pub use raw::Raw;
-pub use secrets::secret_version;
+pub use secrets::{secret_value, secret_version};
 pub use ssm::{
     delete_parameters, get_parameters, parameter_facts, parameter_versions, parameters_under, put_parameter,
 };

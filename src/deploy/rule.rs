@@ -4,18 +4,18 @@
 use std::time::Duration;
 
 use aws_sdk_elasticloadbalancingv2::types::{
-    Action, ActionTypeEnum, HostHeaderConditionConfig, PathPatternConditionConfig, RedirectActionConfig,
-    RedirectActionStatusCodeEnum, Rule, RuleCondition, RulePriorityPair,
+    Action, ActionTypeEnum, HostHeaderConditionConfig, HttpHeaderConditionConfig, PathPatternConditionConfig,
+    RedirectActionConfig, RedirectActionStatusCodeEnum, Rule, RuleCondition, RulePriorityPair,
 };
 use aws_smithy_types::retry::RetryConfig;
 use runner_core::{
     plan::{Fault, ListenerRule, PutRule},
     report::{Changed, Fact},
 };
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use super::{Emit, list, means, text};
-use crate::aws::{Clients, Code, fault};
+use crate::aws::{Clients, Code, fault, secret_value};
 
 /// How often a rule's creation is tried.
 const ATTEMPTS: u64 = 4;
@@ -24,12 +24,27 @@ const ATTEMPTS: u64 = 4;
 pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Result<String, Fault> {
     let listener = put.rules.first().map(|rule| text(rule, "ListenerArn").to_owned()).unwrap_or_default();
     let seen = describe(clients, &put.service, &listener).await?;
+    let rules = with_secrets(clients, &put.rules).await?;
     let mut first = None;
-    for wanted in &put.rules {
+    for wanted in &rules {
         let arn = put_rule(clients, put, &listener, wanted, &seen, emit).await?;
         first.get_or_insert(arn);
     }
     Ok(first.unwrap_or_default())
+}
+
+/// The rules with the values of the headers that are asked for: they stand in no plan and no fingerprint, and go from
+/// here to the load balancer alone.
+async fn with_secrets(clients: &Clients, rules: &[Json]) -> Result<Vec<Json>, Fault> {
+    let mut rules = rules.to_vec();
+    for rule in &mut rules {
+        for condition in rule["Conditions"].as_array_mut().into_iter().flatten() {
+            let Some(config) = condition.get_mut("HttpHeaderConfig") else { continue };
+            let value = secret_value(clients, text(config, "Secret")).await?;
+            config["Values"] = json!([value.expose()]);
+        }
+    }
+    Ok(rules)
 }
 
 pub(super) async fn describe(clients: &Clients, service: &str, listener: &str) -> Result<Vec<Rule>, Fault> {
@@ -192,6 +207,14 @@ fn condition(json: &Json) -> RuleCondition {
                 HostHeaderConditionConfig::builder().set_values(Some(values("HostHeaderConfig"))).build(),
             )
             .build(),
+        "http-header" => builder
+            .http_header_config(
+                HttpHeaderConditionConfig::builder()
+                    .http_header_name(text(&json["HttpHeaderConfig"], "HttpHeaderName"))
+                    .set_values(Some(values("HttpHeaderConfig")))
+                    .build(),
+            )
+            .build(),
         _ => builder
             .path_pattern_config(
                 PathPatternConditionConfig::builder().set_values(Some(values("PathPatternConfig"))).build(),
@@ -247,6 +270,7 @@ fn values(conditions: &[RuleCondition]) -> Vec<(String, Vec<String>)> {
                 .host_header_config()
                 .map(|config| config.values())
                 .or_else(|| condition.path_pattern_config().map(|config| config.values()))
+                .or_else(|| condition.http_header_config().map(|config| config.values()))
                 .filter(|values| !values.is_empty());
             let mut values = configured.unwrap_or_else(|| condition.values()).to_vec();
             values.sort();

@@ -8,9 +8,11 @@ use std::{
 
 use runner_core::{
     judge::Verdict,
-    plan::{Action, Exit, Fault, Follow, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World},
+    plan::{
+        Action, Exit, Fault, Follow, Known, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World,
+    },
     report::{Changed, Fact, ServiceState},
-    service::stack_key,
+    service::{Facts, stack_key},
     workflow::{Environment, Service, Value},
 };
 use serde_json::Value as Json;
@@ -103,6 +105,10 @@ pub(super) async fn act(
         Action::PutRule(put) => {
             let json = Json::Array(put.rules.clone());
             all_known(&format!("putting the listener rule of {}", put.service), &references(&json))?;
+            if put.after > 0 {
+                emit(Fact::Progress(format!("waiting {} s until resolvers have let go of the old record", put.after)));
+                tokio::time::sleep(std::time::Duration::from_secs(put.after.into())).await;
+            }
             let arn = deploy::put_rules(clients, put, emit).await?;
             let service = put.service.clone();
             Ok(Box::new(move |world| {
@@ -215,6 +221,8 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
         match body {
             Some(body) => {
                 world.templates.insert(name, serde_json::from_str(&body).ok());
+                // Its secrets may have other versions now.
+                world.answered.retain(|ask| !matches!(ask, runner_core::plan::Ask::SecretVersion { .. }));
             }
             // Another run may have changed it: it is asked again.
             None => {
@@ -382,6 +390,8 @@ pub(super) fn probe(edge: &Edge<'_>, service: &Service, world: &World) -> Option
     if !world.abilities.runs_tasks || !service.is_routed() {
         return None;
     }
+    // Only the CDN is let in.
+    (Known { env, world }).origin(&service.name).is_none().then_some(())?;
     let dns_name = world.output(env, "edge", "LoadBalancerDnsName").known()?.to_owned();
     // `app/NAME/ID`.
     let full_name = world.output(env, "edge", "LoadBalancerFullName").known()?.to_owned();

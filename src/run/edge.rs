@@ -5,6 +5,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use runner_core::{
     plan::{Abilities, Exit, Fault, World},
     workflow::Environment,
@@ -69,6 +75,7 @@ impl<'a> Edge<'a> {
                 runs_tasks: *engine,
                 may_leave_out: true,
                 stand_ins: !build,
+                resolves_names: false,
                 registry: url.strip_prefix("http://").map(str::to_owned),
             },
         }
@@ -97,6 +104,26 @@ impl<'a> Edge<'a> {
             Endpoint::Sandbox { url, account, .. } => {
                 ProbeVia::Local { url: url.clone(), name, account: account.clone(), region: self.env.region.clone() }
             }
+        }
+    }
+
+    /// Whether the local AWS has a hosted zone; of AWS itself it is not asked. One small call, for which an SDK more would
+    /// be too much.
+    pub(super) async fn has_hosted_zone(&self, id: &str) -> Result<bool, Fault> {
+        let Endpoint::Sandbox { url, account, .. } = &self.options.endpoint else { return Ok(true) };
+        let doing = || format!("looking for hosted zone {id}");
+        let credential = format!("AWS4-HMAC-SHA256 Credential={account}/20260101/us-east-1/route53/aws4_request");
+        let request = http::Request::get(format!("{url}/2013-04-01/hostedzone/{id}"))
+            .header(http::header::AUTHORIZATION, credential)
+            .body(Empty::<Bytes>::new())
+            .map_err(|error| Fault::new(doing(), error.to_string()))?;
+        self.calls.add(1);
+        let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+        let answer = client.request(request).await.map_err(|error| Fault::new(doing(), error.to_string()))?;
+        match answer.status().as_u16() {
+            200 => Ok(true),
+            404 => Ok(false),
+            status => Err(Fault::new(doing(), format!("HTTP {status}"))),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Answers what stages ask of the world: each question once, all at the same time, in as few calls as the APIs take.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use runner_core::{
@@ -23,6 +23,9 @@ use crate::{
 /// Questions that are one call each are asked this many at a time.
 const AT_ONCE: usize = 16;
 
+/// A name that is not resolved by then leads nowhere.
+const LOOK_UP: Duration = Duration::from_secs(3);
+
 /// What came of some questions.
 enum Answer {
     Stacks(Vec<Stack>),
@@ -41,6 +44,8 @@ enum Answer {
     History(String, Option<Box<History>>),
     Revision(String, Option<Revision>),
     Schedules(BTreeSet<String>),
+    LeadsTo(String, String, bool),
+    HostedZone(String, bool),
 }
 
 /// Asks until no step has a new question.
@@ -209,6 +214,14 @@ async fn one(edge: &Edge<'_>, ask: Ask) -> Result<Answer, Fault> {
             let revision = deploy::revision(clients, edge.env, &arn).await?;
             Answer::Revision(arn, revision)
         }
+        Ask::LeadsTo { host, target } => {
+            let leads = leads_to(&host, &target).await;
+            Answer::LeadsTo(host, target, leads)
+        }
+        Ask::HostedZone { id } => {
+            let there = edge.has_hosted_zone(&id).await?;
+            Answer::HostedZone(id, there)
+        }
         // Asked together, above.
         Ask::Service { .. } => Answer::Services(Vec::new()),
         Ask::Parameter { .. } => Answer::Parameters(Vec::new()),
@@ -239,6 +252,12 @@ fn learn(world: &mut World, answer: Answer) {
         Answer::Revision(arn, revision) => {
             world.old_revisions.insert(arn, revision);
         }
+        Answer::LeadsTo(host, target, leads) => {
+            world.leads.insert((host, target), leads);
+        }
+        Answer::HostedZone(id, there) => {
+            world.hosted_zones.insert(id, there);
+        }
         Answer::TaskRuns(started_by, runs) => {
             world.task_runs.insert(started_by, runs);
         }
@@ -256,4 +275,16 @@ fn learn(world: &mut World, answer: Answer) {
             world.repositories.insert(repository, images);
         }
     }
+}
+
+/// Whether two names have an address in common. A name without one leads nowhere; nobody fails for that.
+async fn leads_to(host: &str, target: &str) -> bool {
+    let resolve = async |name: &str| -> BTreeSet<IpAddr> {
+        match tokio::time::timeout(LOOK_UP, tokio::net::lookup_host((name, 443))).await {
+            Ok(Ok(addresses)) => addresses.map(|address| address.ip()).collect(),
+            _ => BTreeSet::new(),
+        }
+    };
+    let (one, other) = tokio::join!(resolve(host), resolve(target));
+    !one.is_disjoint(&other)
 }

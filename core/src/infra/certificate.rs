@@ -31,27 +31,33 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
 }
 
 fn certificate(env: &Environment, domain: &str) -> Json {
-    let others: BTreeSet<&str> = env
-        .routed()
-        .flat_map(|service| service.host.iter().chain(&service.redirect_from))
-        .map(String::as_str)
-        .filter(|name| *name != domain)
-        .collect();
-    let mut properties = json!({ "DomainName": domain, "ValidationMethod": "DNS" });
+    let hosts = env.routed().flat_map(|service| service.host.iter().chain(&service.redirect_from));
+    properties(env, domain, hosts.map(String::as_str))
+}
+
+/// A certificate's properties for a name and others beside it.
+pub(super) fn properties<'a>(env: &Environment, name: &'a str, others: impl Iterator<Item = &'a str>) -> Json {
+    let others: BTreeSet<&str> = others.filter(|other| *other != name).collect();
+    let mut properties = json!({ "DomainName": name, "ValidationMethod": "DNS" });
     if !others.is_empty() {
         properties["SubjectAlternativeNames"] = json!(others);
     }
     if let Some(zone) = &env.hosted_zone {
         // A name outside the zone has no record there: its record is shown to the user.
-        let inside = |name: &&str| *name == domain || name.ends_with(&format!(".{domain}"));
-        let options: Vec<Json> = std::iter::once(domain)
+        let options: Vec<Json> = std::iter::once(name)
             .chain(others)
-            .filter(inside)
+            .filter(|name| in_zone(env, name))
             .map(|name| json!({ "DomainName": name, "HostedZoneId": zone }))
             .collect();
         properties["DomainValidationOptions"] = options.into();
     }
     properties
+}
+
+/// Whether the hosted zone of the file has the records of this name: it holds those of the domain and below.
+pub(super) fn in_zone(env: &Environment, name: &str) -> bool {
+    let Some(domain) = env.domain.as_deref().filter(|_| env.hosted_zone.is_some()) else { return false };
+    name == domain || name.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
 }
 
 #[cfg(test)]

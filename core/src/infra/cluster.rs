@@ -1,6 +1,6 @@
 //! The cluster, the private DNS namespace its services are found in, and the topic that alarms go to.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{Export, Holds, Resource, StackDesired, Template, attribute, network, reference, substitute};
 use crate::workflow::Environment;
@@ -23,7 +23,8 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
     let mut template = Template::new(format!("{}: cluster, discovery and alarm topic", env.prefix()));
     cluster(&mut template, env);
     namespace(&mut template, env);
-    topic(&mut template, env);
+    let topic = topic(&mut template, env);
+    template.export(&ALARM_TOPIC_ARN, topic);
     vec![StackDesired::new(KEY, template)]
 }
 
@@ -64,9 +65,11 @@ fn namespace(template: &mut Template, env: &Environment) {
     template.export(&NAMESPACE_NAME, json!(env.namespace()));
 }
 
+/// Adds a topic, with a mail to whom the file names, and gives its ARN.
+///
 /// The topic is not encrypted: alarms cannot publish under the key that AWS keeps for SNS, and carry no secrets.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/Notify_Users_Alarm_Changes.html>
-fn topic(template: &mut Template, env: &Environment) {
+pub(super) fn topic(template: &mut Template, env: &Environment) -> Json {
     template.add("AlarmTopic", Resource::new("AWS::SNS::Topic", json!({})));
     if let Some(address) = &env.monitoring.notify {
         template.add(
@@ -78,7 +81,7 @@ fn topic(template: &mut Template, env: &Environment) {
             .origin("monitoring.notify"),
         );
     }
-    template.export(&ALARM_TOPIC_ARN, reference("AlarmTopic"));
+    reference("AlarmTopic")
 }
 
 #[cfg(test)]

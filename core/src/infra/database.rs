@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::{Export, Holds, Keep, Resource, StackDesired, Template, attribute, network, pascal, reference, substitute};
+use super::{
+    Export, Holds, Keep, Resource, StackDesired, Template, attribute, backup, network, pascal, reference, substitute,
+};
 use crate::workflow::{Database, Environment, ManagedDatabase};
 
 /// The stack's key.
@@ -25,15 +27,23 @@ pub const DATABASE_RESOURCE_ID: Export = Export::one(KEY, "DatabaseResourceId", 
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_CreateDBInstance.html>
 const NAME: &str = "app";
 
+/// The parameter that bounds connections.
+pub(super) const MAX_CONNECTIONS: &str = "max_connections";
+/// What a connection may take of the memory, so that a small instance refuses the last one instead of swapping under it.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections>
+pub(super) const BYTES_A_CONNECTION: u64 = 10 << 20;
+/// The most, whatever the memory.
+pub(super) const MOST_CONNECTIONS: u64 = 5000;
+
 /// The database's stack, where the database is ours.
 pub fn stacks(env: &Environment) -> Vec<StackDesired> {
     let Some(Database::Managed(database)) = &env.database else { return Vec::new() };
     let mut template = Template::new(format!("{}: database", env.prefix()));
-    password(&mut template);
+    let password = password(&mut template, database.password_generation);
     subnet_group(&mut template);
     let parameters = parameter_group(&mut template, database);
-    instance(&mut template, env, database, &parameters);
-    url(&mut template);
+    instance(&mut template, env, database, &parameters, &password);
+    url(&mut template, &password);
 
     template.export(&DATABASE_URL_SECRET_ARN, attribute("UrlSecret", "Id"));
     template.export(&DATABASE_INSTANCE_ID, reference("Database"));
@@ -44,12 +54,19 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
 }
 
 /// The password. Never edit this: any change makes Secrets Manager generate another one, which RDS does not follow.
-/// Rotation is another secret under another logical id. Letters and digits only, said twice because either way of saying
+/// Another generation (`database.password-generation`) is another secret under another logical id, which the instance and
+/// the URL then take; those of before may go. Letters and digits only, said twice because either way of saying
 /// it alone is not minded everywhere, and anything else would have to be escaped in the URL.
 /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-secretsmanager-secret-generatesecretstring.html>
-fn password(template: &mut Template) {
+fn password(template: &mut Template, generation: u32) -> String {
+    let id = |generation: u32| match generation {
+        0 | 1 => "PasswordSecret".to_owned(),
+        more => format!("PasswordSecret{more}"),
+    };
+    (1..generation).for_each(|before| template.retire(id(before)));
+    let id = id(generation);
     template.add(
-        "PasswordSecret",
+        &id,
         Resource::new(
             "AWS::SecretsManager::Secret",
             json!({
@@ -62,16 +79,19 @@ fn password(template: &mut Template) {
             }),
         )
         .keep(Keep::OnReplacement)
-        .holds(Holds::Data),
+        .holds(Holds::Data)
+        .origin("database.password-generation"),
     );
+    // Where CloudFormation resolves it: it stands in no template and no parameter.
+    format!("{{{{resolve:secretsmanager:${{{id}.Id}}}}}}")
 }
 
 /// The URL stands whole in a secret: ECS cannot put one together. `require` and not `verify-full`, which wants RDS's
 /// certificates in the image.
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/PostgreSQL.Concepts.General.SSL.html>
-fn url(template: &mut Template) {
+fn url(template: &mut Template, password: &str) {
     let url = format!(
-        "postgresql://{NAME}:{PASSWORD}@${{Database.Endpoint.Address}}:${{Database.Endpoint.Port}}/{NAME}?sslmode=require"
+        "postgresql://{NAME}:{password}@${{Database.Endpoint.Address}}:${{Database.Endpoint.Port}}/{NAME}?sslmode=require"
     );
     template.add(
         "UrlSecret",
@@ -83,9 +103,6 @@ fn url(template: &mut Template) {
         .holds(Holds::Data),
     );
 }
-
-/// The password where CloudFormation resolves it: it stands in no template and no parameter.
-const PASSWORD: &str = "{{resolve:secretsmanager:${PasswordSecret.Id}}}";
 
 fn subnet_group(template: &mut Template) {
     let subnets = template.import(&network::PRIVATE_SUBNET_IDS);
@@ -119,32 +136,27 @@ fn parameter_group(template: &mut Template, database: &ManagedDatabase) -> Strin
     id
 }
 
-fn parameters(database: &ManagedDatabase) -> BTreeMap<&str, &str> {
+fn parameters(database: &ManagedDatabase) -> BTreeMap<&str, String> {
+    let connections = format!("LEAST({{DBInstanceClassMemory/{BYTES_A_CONNECTION}}},{MOST_CONNECTIONS})");
     let mut parameters = BTreeMap::from([
-        // 10 MiB a connection, so that a small instance refuses the last one instead of swapping under it.
-        // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections
-        ("max_connections", "LEAST({DBInstanceClassMemory/10485760},5000)"),
+        (MAX_CONNECTIONS, connections),
         // A transaction that was forgotten holds its locks for five minutes, not forever.
-        ("idle_in_transaction_session_timeout", "300000"),
+        ("idle_in_transaction_session_timeout", "300000".to_owned()),
         // A task that died without a word gives its connections back after two minutes, not two hours.
-        ("tcp_keepalives_idle", "60"),
-        ("tcp_keepalives_interval", "10"),
-        ("tcp_keepalives_count", "6"),
+        ("tcp_keepalives_idle", "60".to_owned()),
+        ("tcp_keepalives_interval", "10".to_owned()),
+        ("tcp_keepalives_count", "6".to_owned()),
     ]);
-    parameters.extend(database.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    parameters.extend(database.parameters.iter().map(|(name, value)| (name.as_str(), value.clone())));
     // Not the file's to turn off.
-    parameters.insert("rds.force_ssl", "1");
+    parameters.insert("rds.force_ssl", "1".to_owned());
     parameters
 }
 
-fn instance(template: &mut Template, env: &Environment, database: &ManagedDatabase, parameters: &str) {
+fn instance(template: &mut Template, env: &Environment, database: &ManagedDatabase, parameters: &str, password: &str) {
     let group = template.import(&network::DATABASE_GROUP);
     let protection = if env.protected { template.protect() } else { json!(false) };
-    template.add(
-        "Database",
-        Resource::new(
-            "AWS::RDS::DBInstance",
-            json!({
+    let mut properties = json!({
                 "Engine": database.engine,
                 // The major version only: RDS upgrades minors by itself, and a pinned one then fails every update.
                 // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-rds-dbinstance.html
@@ -162,7 +174,7 @@ fn instance(template: &mut Template, env: &Environment, database: &ManagedDataba
                 "CopyTagsToSnapshot": true,
                 "DBName": NAME,
                 "MasterUsername": NAME,
-                "MasterUserPassword": substitute(PASSWORD),
+                "MasterUserPassword": substitute(password),
                 "DBSubnetGroupName": reference("SubnetGroup"),
                 "DBParameterGroupName": reference(parameters),
                 "VPCSecurityGroups": [group],
@@ -170,11 +182,16 @@ fn instance(template: &mut Template, env: &Environment, database: &ManagedDataba
                 "PubliclyAccessible": false,
                 "EnableIAMDatabaseAuthentication": false,
                 "DeletionProtection": protection,
-            }),
-        )
-        .keep(Keep::Snapshot)
-        .holds(Holds::Data)
-        .origin("database"),
+    });
+    if let Some(region) = &database.replicate_backups_to {
+        // https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/AutomatedBackups.Replicating.Enable.html
+        properties["AutomaticBackupReplicationRegion"] = json!(region);
+        properties["AutomaticBackupReplicationRetentionPeriod"] = json!(database.backup_retention_days);
+        properties["AutomaticBackupReplicationKmsKeyId"] = template.import(&backup::BACKUP_KEY_ARN);
+    }
+    template.add(
+        "Database",
+        Resource::new("AWS::RDS::DBInstance", properties).keep(Keep::Snapshot).holds(Holds::Data).origin("database"),
     );
 }
 
@@ -263,7 +280,29 @@ mod tests {
             r##"{"Description":"Password of the database's owner","GenerateSecretString":{"ExcludeCharacters":"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~","ExcludePunctuation":true,"PasswordLength":40}}"##,
             "any edit makes another password, which the database does not follow"
         );
-        assert_eq!(template.resources["Database"].properties["MasterUserPassword"], substitute(PASSWORD));
+        assert_eq!(
+            template.resources["Database"].properties["MasterUserPassword"],
+            substitute("{{resolve:secretsmanager:${PasswordSecret.Id}}}")
+        );
+    }
+
+    #[test]
+    fn r20_another_generation_is_another_password_in_place_of_the_first() {
+        let mut env = environment("production");
+        let first = only(stacks(&env));
+        if let Some(Database::Managed(database)) = &mut env.database {
+            database.password_generation = 3;
+        }
+        let third = only(stacks(&env));
+        assert!(first.retired.is_empty());
+        assert_eq!(third.retired, ["PasswordSecret", "PasswordSecret2"].map(str::to_owned).into());
+        let (of, id) = ("{{resolve:secretsmanager:${PasswordSecret3.Id}}}", "PasswordSecret3");
+        assert_eq!(third.resources["Database"].properties["MasterUserPassword"], substitute(of));
+        assert!(third.resources["UrlSecret"].properties["SecretString"]["Fn::Sub"].as_str().unwrap().contains(of));
+        // The rule of generation is the same, and nothing else moves.
+        assert_eq!(third.resources[id].properties, first.resources["PasswordSecret"].properties);
+        assert_eq!(third.resources["Database"].properties.len(), first.resources["Database"].properties.len());
+        assert_eq!(third.outputs, first.outputs);
     }
 
     #[test]

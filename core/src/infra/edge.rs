@@ -5,7 +5,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Export, Holds, Resource, StackDesired, Template, attribute, certificate, firewall, network, reference};
+use super::{
+    Export, Holds, Resource, StackDesired, Template, attribute, cdn, certificate, firewall, network, reference,
+};
 use crate::workflow::{Environment, LoadBalancer};
 
 /// The stack's key.
@@ -27,6 +29,10 @@ pub const HTTPS_LISTENER_ARN: Export = Export::one(KEY, "HttpsListenerArn", "Lis
 /// The listener that carries the services' rules.
 pub const LISTENER_ARN: Export = Export::one(KEY, "ListenerArn", "Listener of the services' rules");
 
+/// The secret whose value the CDN sends with every request; only where there is a CDN.
+pub const ORIGIN_SECRET_ARN: Export =
+    Export::one(KEY, "OriginSecretArn", "Secret that the CDN shows the load balancer");
+
 /// The edge's stack, where a service is routed and the listener is ours.
 pub fn stacks(env: &Environment) -> Vec<StackDesired> {
     let LoadBalancer::Managed { waf } = &env.load_balancer else { return Vec::new() };
@@ -36,6 +42,7 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
     let mut template = Template::new(format!("{}: load balancer", env.prefix()));
     load_balancer(&mut template, env);
     listeners(&mut template, env);
+    cdn::origin_secret(&mut template, env);
     if let Some(waf) = waf {
         firewall::add(&mut template, env, waf);
     }

@@ -12,6 +12,7 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
             service: None,
             region: None,
             after: Vec::new(),
+            after_services: Vec::new(),
             body: Body::Own { template: stack.body.clone(), parameters: stack.parameters.clone() },
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Resource, Template, attribute, network, reference};
+use super::{Resource, Template, attribute, cdn, network, reference};
 use crate::workflow::{Environment, Waf};
 
 /// AWS's rule groups: together 1,125 of the 1,500 capacity units that cost nothing extra.
@@ -18,11 +18,8 @@ const MANAGED: &[&str] = &[
 pub fn add(template: &mut Template, env: &Environment, waf: &Waf) {
     let mut rules = Vec::new();
     rules.extend(own_addresses(template, env));
-    rules.extend(rate_limit(env, waf));
+    rules.push(rate_limit(env, waf));
     rules.extend(MANAGED.iter().map(|name| managed(name, waf.block)));
-    for (rule, priority) in rules.iter_mut().zip(0..) {
-        rule["Priority"] = json!(priority);
-    }
     template.add(
         "WebAcl",
         Resource::new(
@@ -30,7 +27,7 @@ pub fn add(template: &mut Template, env: &Environment, waf: &Waf) {
             json!({
                 "Scope": "REGIONAL",
                 "DefaultAction": { "Allow": {} },
-                "Rules": rules,
+                "Rules": numbered(rules),
                 "VisibilityConfig": visibility(&env.prefix()),
             }),
         )
@@ -69,41 +66,45 @@ fn own_addresses(template: &mut Template, env: &Environment) -> Option<Json> {
 }
 
 /// The rate limit counts by the address of the last hop; the first one in X-Forwarded-For is the client's to forge. So
-/// what comes through the CDN is left to the CDN's own web ACL, which sees the client.
+/// what comes through the CDN, which its secret header shows, is left to the CDN's own web ACL, which sees the client.
 /// <https://docs.aws.amazon.com/waf/latest/developerguide/waf-rule-statement-type-rate-based.html>
-fn rate_limit(env: &Environment, waf: &Waf) -> Option<Json> {
-    let mut statement = json!({ "Limit": waf.rate_limit, "AggregateKeyType": "IP", "EvaluationWindowSec": 300 });
-    if let Some(service) = env.cdn.as_ref().and_then(|cdn| env.services.get(&cdn.service)) {
-        let mut hosts: Vec<Json> =
-            service.host.iter().chain(&service.redirect_from).map(|host| for_host(host)).collect();
-        let any = match hosts.len() {
-            // The whole load balancer is behind the CDN.
-            0 => return None,
-            1 => hosts.remove(0),
-            _ => json!({ "OrStatement": { "Statements": hosts } }),
-        };
-        statement["ScopeDownStatement"] = json!({ "NotStatement": { "Statement": any } });
+fn rate_limit(env: &Environment, waf: &Waf) -> Json {
+    let mut rule = by_address(waf);
+    if cdn::wanted(env).is_some() {
+        let from_cdn = json!({
+            "ByteMatchStatement": {
+                "FieldToMatch": { "SingleHeader": { "Name": cdn::HEADER } },
+                "PositionalConstraint": "EXACTLY",
+                "SearchString": cdn::secret_value(&attribute(cdn::SECRET, "Id")),
+                "TextTransformations": [{ "Priority": 0, "Type": "NONE" }],
+            },
+        });
+        rule["Statement"]["RateBasedStatement"]["ScopeDownStatement"] =
+            json!({ "NotStatement": { "Statement": from_cdn } });
     }
-    Some(json!({
+    rule
+}
+
+/// A rule that blocks an address above the limit.
+pub(super) fn by_address(waf: &Waf) -> Json {
+    let statement = json!({ "Limit": waf.rate_limit, "AggregateKeyType": "IP", "EvaluationWindowSec": 300 });
+    json!({
         "Name": "rate-limit",
         "Action": { "Block": {} },
         "Statement": { "RateBasedStatement": statement },
         "VisibilityConfig": visibility("rate-limit"),
-    }))
-}
-
-fn for_host(host: &str) -> Json {
-    json!({
-        "ByteMatchStatement": {
-            "FieldToMatch": { "SingleHeader": { "Name": "host" } },
-            "PositionalConstraint": "EXACTLY",
-            "SearchString": host.to_ascii_lowercase(),
-            "TextTransformations": [{ "Priority": 0, "Type": "LOWERCASE" }],
-        },
     })
 }
 
-fn managed(name: &str, block: bool) -> Json {
+/// Numbers the rules in their order.
+pub(super) fn numbered(mut rules: Vec<Json>) -> Vec<Json> {
+    for (rule, priority) in rules.iter_mut().zip(0..) {
+        rule["Priority"] = json!(priority);
+    }
+    rules
+}
+
+pub(super) fn managed(name: &str, block: bool) -> Json {
     let mut group = json!({ "VendorName": "AWS", "Name": name });
     if name == "AWSManagedRulesCommonRuleSet" {
         // A load balancer shows WAF the first 8 KB of a body, and this rule blocks every longer one: uploads.
@@ -119,7 +120,7 @@ fn managed(name: &str, block: bool) -> Json {
     })
 }
 
-fn visibility(metric: &str) -> Json {
+pub(super) fn visibility(metric: &str) -> Json {
     json!({ "CloudWatchMetricsEnabled": true, "SampledRequestsEnabled": true, "MetricName": metric })
 }
 
@@ -162,10 +163,14 @@ mod tests {
     }
 
     #[test]
-    fn r17_the_rate_limit_leaves_the_hosts_behind_the_cdn_to_the_cdn() {
+    fn r17_the_rate_limit_leaves_what_shows_the_cdns_secret_to_the_cdn() {
         let rule = named(&rules(&environment("production")), "rate-limit");
-        let scope = rule["Statement"]["RateBasedStatement"]["ScopeDownStatement"].to_string();
-        assert!(scope.contains("www.finance-app.com") && !scope.contains("api.finance-app.com"), "{scope}");
+        let not = &rule["Statement"]["RateBasedStatement"]["ScopeDownStatement"]["NotStatement"]["Statement"];
+        let header = &not["ByteMatchStatement"];
+        assert_eq!(header["FieldToMatch"]["SingleHeader"]["Name"], cdn::HEADER);
+        assert_eq!(header["SearchString"], cdn::secret_value(&attribute("OriginSecret", "Id")));
+        // Letters are compared as they are: the secret has both cases.
+        assert_eq!(header["TextTransformations"], json!([{ "Priority": 0, "Type": "NONE" }]));
         let staging = named(&rules(&environment("staging")), "rate-limit");
         assert_eq!(staging["Statement"]["RateBasedStatement"].get("ScopeDownStatement"), None);
     }

@@ -69,6 +69,65 @@ const SWITCHES: &[Switch] = &[
     }),
     ("waf-blocks", |env| env.load_balancer = LoadBalancer::Managed { waf: Some(Waf { block: true, rate_limit: 500 }) }),
     ("no-waf", |env| env.load_balancer = LoadBalancer::Managed { waf: None }),
+    ("another-region", |env| {
+        env.region = "eu-west-1".into();
+        if let Some(cdn) = &mut env.cdn {
+            cdn.cache.clear();
+        }
+    }),
+    ("cdn-without-waf", |env| {
+        env.load_balancer = LoadBalancer::Managed { waf: None };
+        env.cdn = Some(Cdn { service: "web".into(), cache: vec!["/assets/*".into(), "/_next/static/*".into()] });
+    }),
+    ("cdn-without-zone", |env| {
+        env.hosted_zone = None;
+        env.cdn = Some(Cdn { service: "web".into(), cache: Vec::new() });
+    }),
+    ("tracing", |env| env.monitoring.tracing = true),
+    ("second-password", |env| {
+        if let Some(Database::Managed(database)) = &mut env.database {
+            database.password_generation = 2;
+            database.replicate_backups_to = None;
+        }
+    }),
+    ("large-database", |env| {
+        if let Some(Database::Managed(database)) = &mut env.database {
+            (database.instance_class, database.allocated_storage) = ("db.r6g.4xlarge".into(), 500);
+        }
+    }),
+    ("all-existing", |env| {
+        env.network = Network::Existing {
+            vpc: "vpc-0123456789abcdef0".into(),
+            public_subnets: vec!["subnet-0123456789abcdef0".into(), "subnet-0123456789abcdef1".into()],
+            private_subnets: vec!["subnet-0123456789abcdef2".into(), "subnet-0123456789abcdef3".into()],
+        };
+        env.cluster.existing = Some("shared".into());
+        env.load_balancer = LoadBalancer::Existing {
+            listener: "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/shared/50dc6c495c0c9188/f2f7dc8efc522ab2"
+                .into(),
+            security_group: "sg-0123456789abcdef0".into(),
+        };
+        env.database = Some(Database::Existing {
+            url: "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf".into(),
+            client_security_group: "sg-0123456789abcdef1".into(),
+        });
+    }),
+    ("extra-stacks", |env| {
+        let body = json!({
+            "Parameters": { "VpcId": { "Type": "AWS::EC2::VPC::Id" } },
+            "Resources": {
+                "Group": {
+                    "Type": "AWS::EC2::SecurityGroup",
+                    "Properties": { "GroupDescription": "cache", "VpcId": { "Ref": "VpcId" } },
+                },
+            },
+            "Outputs": { "GroupId": { "Value": { "Fn::GetAtt": ["Group", "GroupId"] } } },
+        });
+        let vpc = Text(vec![Part::Output { stack: "network".into(), output: "VpcId".into() }]);
+        let parameters = [("VpcId".to_owned(), vpc)].into();
+        env.extra_stacks =
+            [("cache".to_owned(), ExtraStack { template: "infra/cache.yml".into(), body, parameters })].into();
+    }),
     ("allow-from", |env| {
         api(env).allow_from = vec!["web".into()];
         env.services.get_mut("web").unwrap().allow_from = vec!["api".into()];

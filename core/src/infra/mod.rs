@@ -5,16 +5,22 @@
 //! one line in [`STACKS`]; [`network`] is the one to copy.
 
 mod alarms;
+pub mod backup;
+pub mod cdn;
 pub mod certificate;
 pub mod cluster;
 mod create_only;
+mod dashboard;
 pub mod database;
+pub mod dns;
 pub mod edge;
 mod export;
 pub mod extra;
 mod firewall;
 mod groups;
+mod instance_class;
 mod leave_out;
+pub mod monitoring;
 pub mod network;
 mod references;
 pub mod registry;
@@ -34,14 +40,15 @@ pub(crate) mod testing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-pub use export::{Export, pascal};
+pub use export::Export;
 pub use leave_out::leave_out;
 pub use references::references;
 pub(crate) use references::{is_intrinsic, next_placeholder};
 use serde_json::Value as Json;
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
 
-use crate::workflow::{Environment, Service, Text};
+pub use crate::text::pascal;
+use crate::workflow::{Database, Environment, Service, Text};
 
 /// A stack the runner knows how to make.
 pub struct StackKind {
@@ -66,6 +73,8 @@ pub struct StackDesired {
     pub region: Option<String>,
     /// Keys of the stacks that must be made before, beyond those whose outputs it takes.
     pub after: Vec<String>,
+    /// Services whose rollout must have begun before.
+    pub after_services: Vec<String>,
     /// What it is made of.
     pub body: Body,
 }
@@ -106,6 +115,12 @@ pub const STACKS: &[StackKind] = &[
         of_service: None,
     },
     StackKind {
+        stage: "bootstrap-backup",
+        makes: "the second region's key for replicated backups",
+        stacks: backup::stacks,
+        of_service: None,
+    },
+    StackKind {
         stage: "bootstrap-database",
         makes: "RDS instance and its secrets",
         stacks: database::stacks,
@@ -123,6 +138,24 @@ pub const STACKS: &[StackKind] = &[
         stacks: services::stacks,
         of_service: Some(services::stack),
     },
+    StackKind {
+        stage: "bootstrap-cdn",
+        makes: "CloudFront, its certificate and web ACL, in us-east-1",
+        stacks: cdn::stacks,
+        of_service: None,
+    },
+    StackKind {
+        stage: "bootstrap-dns",
+        makes: "alias records of the hosts; without a hosted zone it shows the records to make",
+        stacks: dns::stacks,
+        of_service: None,
+    },
+    StackKind {
+        stage: "bootstrap-monitoring",
+        makes: "alarms of what is shared, a dashboard",
+        stacks: monitoring::stacks,
+        of_service: None,
+    },
     StackKind { stage: "extra-stacks", makes: "templates of the file's own", stacks: extra::stacks, of_service: None },
 ];
 
@@ -131,10 +164,33 @@ pub fn stacks(environment: &Environment) -> Vec<StackDesired> {
     STACKS.iter().flat_map(|kind| (kind.stacks)(environment)).collect()
 }
 
+/// The regions in which an environment may have stacks: its own, the CDN's (also once it left the file), and that of the
+/// replicated backups.
+pub fn regions(environment: &Environment) -> BTreeSet<String> {
+    let replicated = match &environment.database {
+        Some(Database::Managed(database)) => database.replicate_backups_to.clone(),
+        _ => None,
+    };
+    [environment.region.clone(), cdn::REGION.to_owned()].into_iter().chain(replicated).collect()
+}
+
 impl StackDesired {
     /// A stack of the environment, in its region, from a template of ours.
     pub fn new(key: impl Into<String>, template: Template) -> Self {
-        Self { key: key.into(), service: None, region: None, after: Vec::new(), body: Body::Rendered(template) }
+        Self {
+            key: key.into(),
+            service: None,
+            region: None,
+            after: Vec::new(),
+            after_services: Vec::new(),
+            body: Body::Rendered(template),
+        }
+    }
+
+    /// The same, in another region than the environment's.
+    pub fn in_region(mut self, region: impl Into<String>) -> Self {
+        self.region = Some(region.into());
+        self
     }
 
     /// The same, belonging to a service.

@@ -30,6 +30,9 @@ pub const DATABASE_CLIENTS_GROUP: Export =
 /// Our own addresses in the internet, as ranges; only where there are NAT gateways.
 pub const NAT_ADDRESSES: Export = Export::many(KEY, "NatAddresses", "Addresses the tasks are seen with, as ranges");
 
+/// The ids of our NAT gateways; only where there are some.
+pub const NAT_GATEWAY_IDS: Export = Export::many(KEY, "NatGatewayIds", "The NAT gateways");
+
 /// PostgreSQL's port.
 pub const DATABASE_PORT: u16 = 5432;
 
@@ -156,14 +159,31 @@ fn private(template: &mut Template, ranges: &[String]) -> Vec<Json> {
         .collect()
 }
 
+/// How many NAT gateways we make.
+pub fn gateways_of(env: &Environment) -> usize {
+    match &env.network {
+        Network::Managed { egress, public_subnets, private_subnets, .. } => {
+            count(*egress, public_subnets.len(), private_subnets.len())
+        }
+        Network::Existing { .. } => 0,
+    }
+}
+
+fn count(egress: Egress, public: usize, private: usize) -> usize {
+    match egress {
+        Egress::VpcEndpoints => 0,
+        Egress::NatGateway => 1,
+        Egress::NatGatewayPerAz => public.min(private),
+    }
+}
+
 /// NAT gateways, and the private subnets' routes to them.
 fn gateways(template: &mut Template, egress: Egress, place: &Place) {
     let zones = place.private.len();
-    let gateways = match egress {
-        Egress::VpcEndpoints => return,
-        Egress::NatGateway => 1,
-        Egress::NatGatewayPerAz => zones.min(place.public.len()),
-    };
+    let gateways = count(egress, place.public.len(), zones);
+    if gateways == 0 {
+        return;
+    }
     for (zone, subnet) in numbered(&place.public).take(gateways) {
         template.add(
             format!("NatAddress{zone}"),
@@ -202,6 +222,8 @@ fn gateways(template: &mut Template, egress: Egress, place: &Place) {
     let addresses: Vec<Json> =
         (1..=gateways).map(|zone| substitute(&format!("${{NatAddress{zone}.PublicIp}}/32"))).collect();
     template.export(&NAT_ADDRESSES, joined(&addresses));
+    let ids: Vec<Json> = (1..=gateways).map(|zone| reference(&format!("NatGateway{zone}"))).collect();
+    template.export(&NAT_GATEWAY_IDS, joined(&ids));
 }
 
 /// Ways to AWS's own services that do not cross the internet: S3, where ECR keeps layers, always, since its gateway is

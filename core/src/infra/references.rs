@@ -27,9 +27,10 @@ fn collect(json: &Json, found: &mut BTreeSet<String>) {
                     }
                     ("Fn::Sub", value) => {
                         let text = value.as_str().or_else(|| value.get(0).and_then(Json::as_str)).unwrap_or_default();
+                        let own = |name: &str| value.get(1).is_some_and(|values| values.get(name).is_some());
                         let mut rest = text;
                         while let Some((_, name, after)) = next_placeholder(rest) {
-                            found.extend(name.split('.').next().map(str::to_owned));
+                            found.extend(name.split('.').next().filter(|name| !own(name)).map(str::to_owned));
                             rest = after;
                         }
                         if let Some(values) = value.get(1) {

@@ -1,6 +1,6 @@
 //! A CloudFormation template as data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value as Json, json};
 
@@ -17,6 +17,9 @@ pub struct Template {
     pub resources: BTreeMap<String, Resource>,
     /// Outputs by name.
     pub outputs: BTreeMap<String, Output>,
+    /// Logical ids that an earlier template had and that nothing misses, though their type says otherwise: a password
+    /// of before, a header that is no longer asked for. They may go without leave.
+    pub retired: BTreeSet<String>,
 }
 
 /// A parameter of a template.
@@ -172,6 +175,11 @@ impl Template {
     /// Adds a resource.
     pub fn add(&mut self, id: impl Into<String>, resource: Resource) {
         self.resources.insert(id.into(), resource);
+    }
+
+    /// Says that a resource of an earlier template may go.
+    pub fn retire(&mut self, id: impl Into<String>) {
+        self.retired.insert(id.into());
     }
 
     /// Adds a parameter that takes an output of an earlier stack, and gives the reference to it.

@@ -70,6 +70,7 @@ pub fn environment(name: &str) -> Environment {
             backup_retention_days: 7,
             replicate_backups_to: Some("us-west-2".into()),
             parameters: BTreeMap::new(),
+            password_generation: 1,
         })),
         load_balancer: LoadBalancer::Managed { waf: Some(Waf { block: false, rate_limit: 2000 }) },
         cdn: production.then(|| Cdn { service: "web".into(), cache: vec!["/_next/static/*".into()] }),

@@ -184,6 +184,8 @@ pub struct PutRule {
     pub rules: Vec<Json>,
     /// The service's target groups. After a shift either may be the live one, so a rule to either is its rule.
     pub groups: Vec<String>,
+    /// Seconds to wait before: names lead to where they led for as long as resolvers keep them.
+    pub after: u32,
 }
 
 /// See [`Action::PutService`].

@@ -2,8 +2,8 @@
 
 use super::{DesiredService, World};
 use crate::{
-    infra::pascal,
-    service::Facts,
+    infra::{cdn, dns, edge, pascal},
+    service::{Facts, Origin},
     workflow::{Environment, Outputs, Value},
 };
 
@@ -14,6 +14,14 @@ pub struct Known<'a> {
     pub env: &'a Environment,
     /// The world.
     pub world: &'a World,
+}
+
+impl Known<'_> {
+    /// An output of a stack that stands; a stack that is being changed says nothing certain.
+    fn settled_output(&self, export: &crate::infra::Export) -> Option<Value> {
+        let stack = self.world.stacks.get(&self.env.stack_name(&export.stack))?;
+        stack.outputs.get(&*export.name).filter(|_| stack.status.is_settled()).cloned()
+    }
 }
 
 impl Outputs for Known<'_> {
@@ -56,6 +64,30 @@ impl Facts for Known<'_> {
     }
 
     /// The rule that was put, or the one the service names: a rule keeps its ARN, and to name another deploys.
+    /// Only once the service's names are seen to lead to the CDN: by the records of ours, or by looking them up.
+    fn origin(&self, service: &str) -> Option<Origin> {
+        let (_, behind) = cdn::wanted(self.env).filter(|(_, behind)| behind.name == service)?;
+        let target = self.settled_output(&cdn::DISTRIBUTION_DOMAIN_NAME)?;
+        let led = |lead: &dns::Lead| match dns::is_ours(self.env, lead) {
+            true => self.settled_output(&dns::CDN_TARGET).as_ref() == Some(&target),
+            false => {
+                let asked = (lead.host.clone(), target.shown().to_owned());
+                self.world.leads.get(&asked).copied().unwrap_or_default()
+            }
+        };
+        // Its other hosts are redirects, whose rule asks for nothing.
+        let own = dns::leads(self.env).into_iter().find(|lead| behind.host.as_ref() == Some(&lead.host))?;
+        if !led(&own) {
+            return None;
+        }
+        let secret = self.world.output(self.env, edge::KEY, &edge::ORIGIN_SECRET_ARN.name);
+        let version = match &secret {
+            Value::Known(arn) => self.secret_version(arn),
+            Value::Pending(_) => Value::Pending(format!("${{version.{}}}", secret.shown())),
+        };
+        Some(Origin { header: cdn::HEADER, secret, version })
+    }
+
     fn rule(&self, service: &str) -> Value {
         let put = self.world.rules.get(service).cloned();
         let named = || {

@@ -66,6 +66,18 @@ pub enum Ask {
         /// Its ARN.
         arn: String,
     },
+    /// Whether a name leads where another one does.
+    LeadsTo {
+        /// The name.
+        host: String,
+        /// The other: a load balancer's or a distribution's DNS name.
+        target: String,
+    },
+    /// Whether a hosted zone is there.
+    HostedZone {
+        /// Its id.
+        id: String,
+    },
     /// One-off tasks of ours that run or ran, by their mark.
     TaskRuns {
         /// `startedBy`.
@@ -115,13 +127,15 @@ pub struct Abilities {
     pub may_leave_out: bool,
     /// A `build` is replaced by a stand-in image.
     pub stand_ins: bool,
+    /// Host names lead somewhere: records made here are seen by resolvers.
+    pub resolves_names: bool,
     /// Where images are pulled from, where that is not ECR's own name: `127.0.0.1:4566`.
     pub registry: Option<String>,
 }
 
 impl Default for Abilities {
     fn default() -> Self {
-        Self { runs_tasks: true, may_leave_out: false, stand_ins: false, registry: None }
+        Self { runs_tasks: true, may_leave_out: false, stand_ins: false, resolves_names: true, registry: None }
     }
 }
 
@@ -169,6 +183,10 @@ pub struct World {
     pub old_revisions: BTreeMap<String, Option<Revision>>,
     /// What `rollback` or `approve` was asked for.
     pub wish: Wish,
+    /// Whether names lead where another one does, by name and the other.
+    pub leads: BTreeMap<(String, String), bool>,
+    /// Whether hosted zones are there, by id.
+    pub hosted_zones: BTreeMap<String, bool>,
     /// One-off tasks by their mark.
     pub task_runs: BTreeMap<String, Vec<TaskRun>>,
     /// Names of the services in the environment's cluster, whoever made them.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::{Facts, Rendered, Writer, own_definition, secret_reference, secret_references, stack_key};
+use super::{Facts, Rendered, Writer, collector, own_definition, secret_reference, secret_references, stack_key};
 use crate::workflow::{Environment, Platform, SecretSource, Service, Sidecar, Text};
 
 /// The label that carries a digest of every secret's name and version. ECS reads a secret only when a container
@@ -28,6 +28,9 @@ fn render<F: Facts>(env: &Environment, service: &Service, writer: &mut Writer<'_
     let mut containers = vec![main_container(env, service, writer)];
     containers
         .extend(service.sidecars.iter().map(|(name, sidecar)| sidecar_container(env, service, name, sidecar, writer)));
+    if collector::wanted(env, service) {
+        containers.push(collector::container(env, log_configuration(env, service, writer)));
+    }
     let mut out = json!({
         "family": env.family(&service.name),
         "networkMode": "awsvpc",
@@ -57,11 +60,15 @@ fn main_container<F: Facts>(env: &Environment, service: &Service, writer: &mut W
         crate::workflow::ImageSource::Reference(reference) => reference.clone(),
         _ => writer.value(image),
     };
+    let mut variables = environment(&service.environment, writer);
+    if collector::wanted(env, service) {
+        variables.extend(collector::variables(env, service));
+    }
     let mut out = json!({
         "name": service.name,
         "image": image,
         "essential": true,
-        "environment": environment(&service.environment, writer),
+        "environment": variables,
         "secrets": secrets(env, &service.secrets, writer),
         "stopTimeout": service.stop_timeout,
         "logConfiguration": log_configuration(env, service, writer),

@@ -2,6 +2,7 @@
 //!
 //! Everything is rendered as the API's own input JSON, so that what is golden-tested is what is sent.
 
+mod collector;
 mod definition;
 mod own_definition;
 mod rule;
@@ -34,6 +35,21 @@ pub trait Facts: Outputs {
 
     /// The ARN of the listener rule that leads to `service`.
     fn rule(&self, service: &str) -> Value;
+
+    /// What a request must show to reach `service`, where only the CDN may ask.
+    fn origin(&self, service: &str) -> Option<Origin>;
+}
+
+/// The header by which the load balancer knows the CDN. The value itself is in the secret, and is read only when the rule
+/// is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The header's name.
+    pub header: &'static str,
+    /// The secret's ARN.
+    pub secret: Value,
+    /// The secret's version.
+    pub version: Value,
 }
 
 /// Facts in which images, versions and revisions have no say: for a plan's id and for comparing settings.
@@ -60,6 +76,10 @@ impl<F: Facts> Facts for Timeless<'_, F> {
 
     fn rule(&self, service: &str) -> Value {
         format!("${{rule.{service}}}").into()
+    }
+
+    fn origin(&self, service: &str) -> Option<Origin> {
+        self.0.origin(service)
     }
 }
 

@@ -21,10 +21,17 @@ pub fn rules(env: &Environment, service: &Service, facts: &impl Facts) -> Render
         None => json!({ "Field": "path-pattern", "PathPatternConfig": { "Values": ["/*"] } }),
     };
     let group = writer.output(&stack_key(&service.name), "TargetGroupArn");
+    let mut conditions = vec![condition];
+    if let Some(origin) = writer.facts.origin(&service.name) {
+        let (secret, version) = (writer.value(origin.secret), writer.value(origin.version));
+        // Not CreateRule's shape: `Values` takes their place when the rule is written.
+        let config = json!({ "HttpHeaderName": origin.header, "Secret": secret, "SecretVersion": version });
+        conditions.push(json!({ "Field": "http-header", "HttpHeaderConfig": config }));
+    }
     let mut rules = vec![json!({
         "ListenerArn": listener,
         "Priority": service.priority,
-        "Conditions": [condition],
+        "Conditions": conditions,
         "Actions": [{ "Type": "forward", "TargetGroupArn": group }],
     })];
     if let (false, Some(host)) = (service.redirect_from.is_empty(), &service.host) {

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::{
-    Removal, Stage, bootstrap_removal, stack_node,
+    Removal, Stage, bootstrap_removal, records, stack_node,
     wanted::{Wanted, shown},
 };
 use crate::{
     infra::{STACKS, StackDesired, StackKind, leave_out},
-    plan::{Action, Ask, Node, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
+    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
     workflow::Environment,
 };
 
@@ -35,6 +35,10 @@ impl StackStage {
         STACKS.iter().map(Self::new)
     }
 
+    fn is_dns(&self) -> bool {
+        self.kind.stage == "bootstrap-dns"
+    }
+
     fn desired(&self, env: &Environment, node: &Node) -> Option<StackDesired> {
         if let (Some(of_service), Some(service)) = (self.kind.of_service, &node.service) {
             return env.services.get(service).map(|service| of_service(env, service));
@@ -53,21 +57,29 @@ impl Stage for StackStage {
     }
 
     fn nodes(&self, env: &Environment) -> Vec<Node> {
-        (self.kind.stacks)(env)
-            .into_iter()
-            .map(|stack| Node {
-                id: stack_node(env, &stack.key),
-                needs: stack.needs().iter().map(|key| stack_node(env, key)).collect(),
-                service: stack.service,
-            })
-            .collect()
+        let node = |stack: StackDesired| Node {
+            id: stack_node(env, &stack.key),
+            needs: stack
+                .needs()
+                .iter()
+                .map(|key| stack_node(env, key))
+                .chain(stack.after_services.iter().map(|service| NodeId::scoped("deploy-service", service)))
+                .collect(),
+            service: stack.service,
+        };
+        let mut nodes: Vec<Node> = (self.kind.stacks)(env).into_iter().map(node).collect();
+        if self.is_dns() && nodes.is_empty() {
+            nodes.extend(records::node(env));
+        }
+        nodes
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        let Some(desired) = self.desired(env, node) else { return Vec::new() };
+        let mut asks = if self.is_dns() { records::asks(env, world) } else { Vec::new() };
+        let Some(desired) = self.desired(env, node) else { return asks };
         let region = desired.region.clone().unwrap_or_else(|| env.region.clone());
         let name = env.stack_name(&desired.key);
-        let mut asks = vec![Ask::Stacks { region: region.clone() }];
+        asks.push(Ask::Stacks { region: region.clone() });
         if let Some(stack) = world.stacks.get(&name)
             && stack.status.is_settled()
         {
@@ -81,6 +93,9 @@ impl Stage for StackStage {
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
         let Some(desired) = self.desired(env, node) else { return Ok(Vec::new()) };
+        if self.is_dns() && records::lacks_zone(env, world) {
+            return Ok(Vec::new());
+        }
         let deciding = Deciding::new(env, world, self.kind, &desired);
         let actions = match world.stacks.get(&deciding.name) {
             None => deciding.create(StackMove::Create),
@@ -111,6 +126,10 @@ impl Stage for StackStage {
 
     fn keeps(&self, env: &Environment, node: &Node, world: &World, removal: Removal) -> Vec<String> {
         bootstrap_removal::keeps(env, node, world, removal)
+    }
+
+    fn notes(&self, env: &Environment, _: &Node, world: &World) -> Vec<String> {
+        if self.is_dns() { records::notes(env, world) } else { Vec::new() }
     }
 }
 

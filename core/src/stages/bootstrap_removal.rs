@@ -38,7 +38,7 @@ fn key(env: &Environment, node: &Node) -> Option<String> {
 }
 
 pub(super) fn asks(env: &Environment, node: &Node, world: &World, removal: Removal) -> Vec<Ask> {
-    let mut asks = vec![Ask::Stacks { region: env.region.clone() }];
+    let mut asks: Vec<Ask> = infra::regions(env).into_iter().map(|region| Ask::Stacks { region }).collect();
     let Some((key, stack)) = seen(env, node, world) else { return asks };
     if !stack.status.is_review() && !stack.status.0.starts_with("DELETE") {
         asks.push(Ask::Template { region: stack.region.clone(), stack: stack.name.clone() });

@@ -98,13 +98,7 @@ fn put(
     world: &World,
 ) -> Vec<Action> {
     let mut actions = Vec::new();
-    if let Json::Array(rules) = &desired.rules.json
-        && !rules.is_empty()
-    {
-        let output = |name: &str| world.output(env, &stack_key(&service.name), name).known().map(str::to_owned);
-        let groups = ["TargetGroupArn", "AlternateTargetGroupArn"].into_iter().filter_map(output).collect();
-        actions.push(Action::PutRule(PutRule { service: service.name.clone(), rules: rules.clone(), groups }));
-    }
+    actions.extend(put_rule(env, service, desired, world, 0).map(Action::PutRule));
     let known = Known { env, world };
     let settings = service::settings(env, service, &known).json;
     let revision =
@@ -122,6 +116,20 @@ fn put(
     let mark = format!("{}@{}", desired.fingerprint, revision_number(&revision));
     actions.push(Action::MarkService(MarkService { service: service.name.clone(), mark, scales }));
     actions
+}
+
+/// The service's rules, where a load balancer leads to it.
+pub(super) fn put_rule(
+    env: &Environment,
+    service: &Service,
+    desired: &DesiredService,
+    world: &World,
+    after: u32,
+) -> Option<PutRule> {
+    let rules = desired.rules.json.as_array().filter(|rules| !rules.is_empty())?.clone();
+    let output = |name: &str| world.output(env, &stack_key(&service.name), name).known().map(str::to_owned);
+    let groups = ["TargetGroupArn", "AlternateTargetGroupArn"].into_iter().filter_map(output).collect();
+    Some(PutRule { service: service.name.clone(), rules, groups, after })
 }
 
 /// One CreateService or UpdateService, or none. A change of strategy is a step of its own where it has to be: ECS takes
@@ -182,7 +190,7 @@ fn action(service: &Service, create: bool, input: Json, revision: &Value, change
 }
 
 /// The number of a revision's ARN: `…:task-definition/finance-app-staging-api:42` → `42`.
-fn revision_number(revision: &Value) -> &str {
+pub(super) fn revision_number(revision: &Value) -> &str {
     match revision {
         Value::Known(arn) => arn.rsplit(':').next().unwrap_or(arn),
         Value::Pending(reference) => reference,

@@ -9,8 +9,10 @@ mod deploy_service;
 mod own;
 mod pipeline;
 mod push_image;
+mod records;
 mod removal;
 mod render_taskdef;
+mod restrict_origin;
 mod rollback;
 mod run_task;
 mod schedules;
@@ -44,6 +46,7 @@ pub fn stages() -> &'static [Box<dyn Stage>] {
         stages.push(Box::new(deploy_service::DeployService));
         stages.push(Box::new(wait_healthy::WaitHealthy));
         stages.push(Box::new(run_task::FinishService));
+        stages.push(Box::new(restrict_origin::RestrictOrigin));
         stages.push(Box::new(own::OwnStages));
         stages
     });

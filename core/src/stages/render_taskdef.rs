@@ -2,12 +2,13 @@
 
 use super::{Removal, Stage, removal, stack_node};
 use crate::{
+    infra::{cdn, dns},
     plan::{
         Action, Ask, Change, DesiredService, Known, Node, NodeId, Refusal, RegisterTaskDefinition, World,
         definition_changes,
     },
-    service::{secret_references, stack_key},
-    workflow::{Database, Environment, SecretSource, Service},
+    service::{Facts, Origin, secret_references, stack_key},
+    workflow::{Database, Environment, SecretSource, Service, Value},
 };
 
 /// See the module.
@@ -111,6 +112,7 @@ pub(super) fn facts_asked(env: &Environment, service: &Service, world: &World) -
     if env.pushed().any(|pushed| pushed.name == service.image_owner()) {
         asks.push(Ask::Image { service: service.image_owner().to_owned() });
     }
+    asks.extend(origin_asked(env, service, world));
     let parameters = super::sync_secrets::parameters(env);
     for (name, _) in secret_references(env, service, &Known { env, world }) {
         let Some(name) = name.known() else { continue };
@@ -119,6 +121,24 @@ pub(super) fn facts_asked(env: &Environment, service: &Service, world: &World) -
         } else {
             Ask::Parameter { name: name.to_owned(), variable: parameters.get(name).cloned().flatten() }
         });
+    }
+    asks
+}
+
+/// What must be known to say whether only the CDN may ask the service.
+fn origin_asked(env: &Environment, service: &Service, world: &World) -> Vec<Ask> {
+    if cdn::wanted(env).is_none_or(|(_, behind)| behind.name != service.name) {
+        return Vec::new();
+    }
+    let mut asks = vec![Ask::Stacks { region: cdn::REGION.to_owned() }];
+    let target = world.output(env, cdn::KEY, &cdn::DISTRIBUTION_DOMAIN_NAME.name);
+    if let Value::Known(target) = target {
+        let by_hand = dns::leads(env).into_iter().filter(|lead| !dns::is_ours(env, lead));
+        let own = by_hand.filter(|lead| service.host.as_ref() == Some(&lead.host));
+        asks.extend(own.map(|lead| Ask::LeadsTo { host: lead.host, target: target.clone() }));
+    }
+    if let Some(Origin { secret: Value::Known(arn), .. }) = (Known { env, world }).origin(&service.name) {
+        asks.push(Ask::SecretVersion { arn });
     }
     asks
 }

@@ -33,6 +33,7 @@ impl Wanted {
                     let span = resource.origin.as_deref().and_then(|origin| env.origins.find(origin));
                     (id.clone(), (resource.holds, span))
                 })
+                .chain(template.retired.iter().map(|id| (id.clone(), (Holds::Nothing, None))))
                 .collect(),
             Body::Own { .. } => BTreeMap::new(),
         };
@@ -44,7 +45,8 @@ impl Wanted {
         self.about.get(id).copied()
     }
 
-    /// What hangs on each resource, of this template and of the one before it.
+    /// What hangs on each resource, of this template and of the one before it. Where nothing does it is said only against
+    /// what the type would say.
     pub(super) fn holds(&self, before: Option<&Json>) -> BTreeMap<String, Holds> {
         let none = Map::new();
         let resources = |template: &Json| template.get("Resources").and_then(Json::as_object).unwrap_or(&none).clone();
@@ -53,10 +55,12 @@ impl Wanted {
         all.into_iter()
             .map(|(id, resource)| {
                 let kind = resource.get("Type").and_then(Json::as_str).unwrap_or_default();
-                let holds = self.about(&id).map_or_else(|| infra::holds(kind), |(holds, _)| holds);
-                (id, holds)
+                let of_kind = infra::holds(kind);
+                let holds = self.about(&id).map_or(of_kind, |(holds, _)| holds);
+                (id, holds, of_kind)
             })
-            .filter(|(_, holds)| *holds != Holds::Nothing)
+            .filter(|(_, holds, of_kind)| (*holds, *of_kind) != (Holds::Nothing, Holds::Nothing))
+            .map(|(id, holds, _)| (id, holds))
             .collect()
     }
 

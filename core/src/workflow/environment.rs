@@ -176,6 +176,8 @@ pub struct ManagedDatabase {
     pub replicate_backups_to: Option<String>,
     /// Extra parameters of the parameter group, over the tuned defaults.
     pub parameters: BTreeMap<String, String>,
+    /// Which password it has, from 1; one more makes another password.
+    pub password_generation: u32,
 }
 
 /// `load-balancer`.

@@ -7,6 +7,7 @@ mod containers;
 mod credentials;
 mod destroys;
 mod drifts;
+mod infrastructure;
 pub mod kills;
 mod schedules;
 mod strategies;

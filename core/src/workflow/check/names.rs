@@ -1,23 +1,26 @@
 //! Names that are taken, and names that would be read as another's.
 
+use std::collections::BTreeMap;
+
+use crate::text::pascal;
 use crate::workflow::Environment;
 use crate::workflow::load::STACKS;
 use crate::workflow::section::Reader;
 
 /// The stages that are there by default, in their order.
-pub const STAGES: [&str; 19] = [
+pub const STAGES: [&str; 20] = [
     "bootstrap-identity",
     "bootstrap-registry",
     "bootstrap-network",
     "bootstrap-certificate",
     "bootstrap-cluster",
+    "bootstrap-backup",
     "bootstrap-database",
     "bootstrap-edge",
     "bootstrap-services",
     "bootstrap-cdn",
     "bootstrap-dns",
     "bootstrap-monitoring",
-    "bootstrap-backup",
     "sync-secrets",
     "push-image",
     "render-taskdef",
@@ -25,6 +28,7 @@ pub const STAGES: [&str; 19] = [
     "deploy-service",
     "wait-healthy",
     "finish-service",
+    "restrict-origin",
 ];
 
 pub(super) fn check(env: &Environment, reader: &mut Reader<'_>) {
@@ -44,6 +48,7 @@ pub(super) fn check(env: &Environment, reader: &mut Reader<'_>) {
             reader.error(&path, format!("`{service}` is a service and a stage"), Some("rename one".to_owned()));
         }
     }
+    meeting(env, reader);
     for stack in env.extra_stacks.keys() {
         let path = format!("extra-stacks.{stack}");
         taken(stack, &path, "a stack", reader);
@@ -63,6 +68,18 @@ pub(super) fn check(env: &Environment, reader: &mut Reader<'_>) {
             let message = format!("nothing is put into `{path}.run`");
             let help = "the outputs of earlier stages come in the command's environment; read them there";
             reader.refuse(&format!("{path}.run"), message, help);
+        }
+    }
+}
+
+/// Names that are one in CloudFormation's logical ids, which take letters and digits only: `api-2` and `api2`.
+fn meeting(env: &Environment, reader: &mut Reader<'_>) {
+    let mut known: BTreeMap<String, &str> = BTreeMap::new();
+    for service in env.services.keys() {
+        if let Some(other) = known.insert(pascal(service), service) {
+            let message = format!("services `{other}` and `{service}` have one name in CloudFormation");
+            let help = "logical ids take letters and digits only; rename one";
+            reader.refuse_name(&format!("services.{service}"), message, help);
         }
     }
 }

@@ -1,7 +1,10 @@
 //! Database, CDN, logs, DNS; and what should be known of the environment as a whole.
 
 use crate::workflow::section::Reader;
-use crate::workflow::{Database, Egress, Environment, ImageSource, LoadBalancer, Network};
+use crate::workflow::{Database, Egress, Environment, ImageSource, LoadBalancer, Network, Service};
+
+/// The name under which a sidecar of the file's takes the place of the collector.
+const COLLECTOR: &str = "aws-otel-collector";
 
 /// Days that CloudWatch Logs can keep.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
@@ -44,6 +47,12 @@ fn without_a_way_out(env: &Environment, reader: &mut Reader<'_>) {
     if !matches!(env.network, Network::Managed { egress: Egress::VpcEndpoints, .. }) {
         return;
     }
+    let collected = |service: &Service| service.task_definition.is_some() || service.sidecars.contains_key(COLLECTOR);
+    if env.monitoring.tracing && !env.services.values().all(collected) {
+        let message = "`monitoring.tracing` with `egress: vpc-endpoints`: the collector's image cannot be pulled";
+        let help = format!("copy it to ECR and name it as sidecar `{COLLECTOR}`, or take another `egress`");
+        reader.refuse("monitoring.tracing", message, help);
+    }
     for service in env.services.values() {
         let own = match &service.image {
             ImageSource::Reference(image) => Some((format!("services.{}.image.reference", service.name), image)),
@@ -79,6 +88,10 @@ fn database(env: &Environment, reader: &mut Reader<'_>) {
         let message = format!("environment `{}` is protected, but its database has no backups", env.name);
         reader.warn("database.backup-retention", message, "keep them for `7d`");
     }
+    if let Some(value) = database.parameters.get("rds.force_ssl").filter(|value| *value != "1") {
+        let message = format!("`rds.force_ssl: {value}` would let the database speak without TLS");
+        reader.refuse("database.parameters.rds.force_ssl", message, "leave it out: it is always `1`");
+    }
     // https://docs.aws.amazon.com/AmazonRDS/latest/PostgreSQLReleaseNotes/postgresql-release-calendar.html
     if let Ok(major) = database.version.parse::<u32>()
         && major < 11
@@ -91,6 +104,10 @@ fn database(env: &Environment, reader: &mut Reader<'_>) {
 
 fn cdn(env: &Environment, reader: &mut Reader<'_>) {
     let Some(cdn) = &env.cdn else { return };
+    if matches!(env.load_balancer, LoadBalancer::Existing { .. }) {
+        let message = "`cdn` before a load balancer that is there already: its DNS name is not known";
+        reader.refuse("cdn", message, "let the runner make the load balancer, or put your own CDN before yours");
+    }
     if env.domain.is_none() && reader.clean("domain") {
         reader.refuse(
             "cdn",

@@ -182,6 +182,7 @@ fn database(keys: DatabaseKeys, reader: &mut Reader<'_>) -> Option<Database> {
             ("backup-retention", keys.backup_retention.is_some()),
             ("replicate-backups-to", keys.replicate_backups_to.is_some()),
             ("parameters", keys.parameters.is_some()),
+            ("password-generation", keys.password_generation.is_some()),
         ];
         alone("database", &others, reader);
         return Some(Database::Existing {
@@ -200,6 +201,7 @@ fn database(keys: DatabaseKeys, reader: &mut Reader<'_>) -> Option<Database> {
     or(keys.allocated_storage.is_some(), "allocated-storage", "20");
     or(keys.multi_az.is_some(), "multi-az", "false");
     or(keys.backup_retention.is_some(), "backup-retention", "7d");
+    or(keys.password_generation.is_some(), "password-generation", "1");
     let parameters = keys.parameters.map(|map| map.0).unwrap_or_default();
     let parameters = parameters
         .into_iter()
@@ -221,6 +223,7 @@ fn database(keys: DatabaseKeys, reader: &mut Reader<'_>) -> Option<Database> {
         backup_retention_days: keys.backup_retention.map_or(7, |retention| retention.0 / 86_400),
         replicate_backups_to: keys.replicate_backups_to.map(|region| region.0),
         parameters,
+        password_generation: keys.password_generation.map_or(1, |generation| generation.0),
     }))
 }
 

@@ -147,6 +147,9 @@ section! {
         /// Parameters of the engine, over the tuned defaults.
         /// Example: { work_mem: "8192" }
         parameters: Option<Named<EngineParameter, Text>>,
+        /// Which password the database has: one more makes another password, and the next run moves database, URL and
+        /// services to it.
+        password_generation: Option<Int<1, 9999>>,
         /// A database that is there already; nothing else is said then.
         existing: Option<ExistingDatabaseKeys>,
     }
@@ -226,7 +229,8 @@ section! {
         notify: Option<Mail>,
         /// How long logs are kept: one of CloudWatch Logs' values.
         log_retention: Lasting<86400, 86400, 315619200> = "30d",
-        /// The OTLP collector as a sidecar of every service.
+        /// Traces to X-Ray: AWS's OpenTelemetry collector as a sidecar of every service, and the variables that lead an
+        /// OpenTelemetry SDK to it. A sidecar of yours called `aws-otel-collector` takes its place.
         tracing: bool = "false",
     }
 }
