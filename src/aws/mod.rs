@@ -17,7 +17,5 @@ pub use ecr::{add_tag, authorization, delete_images, image_digest, image_tags};
 pub use fault::{code_of, fault};
 pub use raw::Raw;
 pub use secrets::{secret_value, secret_version};
-pub use ssm::{
-    delete_parameters, get_parameters, parameter_facts, parameter_versions, parameters_under, put_parameter,
-};
+pub use ssm::{delete_parameters, get_parameters, parameter_facts, parameters_under, put_parameter};
 pub use web_identity::{Explain, Fetch, Fetching, Learn, WebIdentity};

@@ -45,13 +45,7 @@ pub async fn get_parameters(
     Ok(found)
 }
 
-/// The versions of the parameters that exist, by metadata alone: a plan's role may not read values.
-pub async fn parameter_versions(clients: &Clients, names: &[String]) -> Result<BTreeMap<String, u64>, Fault> {
-    let facts = parameter_facts(clients, names).await?;
-    Ok(facts.into_iter().map(|(name, seen)| (name, seen.version)).collect())
-}
-
-/// The metadata of the parameters that exist.
+/// The metadata of the parameters that exist: a plan's role may not read values.
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_DescribeParameters.html>
 pub async fn parameter_facts(clients: &Clients, names: &[String]) -> Result<BTreeMap<String, ParameterSeen>, Fault> {
     let doing = || format!("looking at the versions of parameters ({})", names.join(", "));

@@ -70,7 +70,7 @@ pub(super) async fn act(
             emit(Fact::Changed(Changed::new("written", format!("parameter {} (version {version})", put.name))));
             let name = put.name.clone();
             Ok(Box::new(move |world| {
-                world.parameters.insert(name, Parameter { version, variable: Variable::Same });
+                world.parameters.insert(name, Parameter { version, variable: Variable::Same, modified: None });
             }))
         }
         Action::PushImage(push) => {

@@ -9,6 +9,7 @@ use futures_util::{StreamExt, stream::FuturesUnordered};
 use runner_core::{
     plan::{Action, Change, NodeId, Plan, Refusal, Replacement, StackMove, World},
     report::Fact,
+    service::stack_key,
     stages::Step,
 };
 
@@ -82,6 +83,28 @@ impl Run<'_> {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What an act reads of the world. Templates and documents are most of it and no act's to read; each act holds its
+    /// copy until it ends, and hundreds may be under way.
+    fn glance(&self, step: &Step) -> World {
+        let world = self.world();
+        let env = self.edge.env;
+        let service = step.node.service.as_deref();
+        let (own, others) = (service.map(|name| env.stack_name(&stack_key(name))), env.stack_name(&stack_key("")));
+        let near = |name: &str| service.is_none() || own.as_deref() == Some(name) || !name.starts_with(&others);
+        let stacks = world.stacks.iter().filter(|(name, _)| near(name));
+        let services = world.services.iter().filter(|(name, _)| service == Some(name.as_str()));
+        World {
+            abilities: world.abilities.clone(),
+            caller: world.caller.clone(),
+            reads_variables: world.reads_variables,
+            stacks: stacks.map(|(name, stack)| (name.clone(), stack.clone())).collect(),
+            services: services.map(|(name, seen)| (name.clone(), seen.clone())).collect(),
+            images: world.images.clone(),
+            rules: world.rules.clone(),
+            ..World::default()
+        }
+    }
+
     async fn node<'s>(&self, step: &'s Step) -> (&'s NodeId, bool) {
         let id = &step.node.id;
         let emit = |fact: Fact| self.journal.say(Some(id), fact);
@@ -117,7 +140,7 @@ impl Run<'_> {
             }
             let mut attached = false;
             for action in &actions {
-                let world = self.world().clone();
+                let world = self.glance(step);
                 let learn = act::act(self.edge, action, &world, &self.done, emit).await?;
                 learn(&mut self.world());
                 // What another run made is looked at again; what we made ourselves is as we decided.

@@ -15,7 +15,7 @@ use serde_json::Value as Json;
 
 use super::{edge::Edge, images};
 use crate::{
-    aws::{get_parameters, image_tags, parameter_versions, parameters_under, secret_version},
+    aws::{get_parameters, image_tags, parameter_facts, parameters_under, secret_version},
     deploy::{self, cluster_services, describe_services, listener_rules, newest_revision, revisions, task_runs},
     stacks,
 };
@@ -141,10 +141,11 @@ async fn of_parameters(
     }
     let names: Vec<String> = asked.iter().map(|(name, _)| name.clone()).collect();
     if !reads_variables {
-        let versions = parameter_versions(&edge.clients, &names).await?;
+        let facts = parameter_facts(&edge.clients, &names).await?;
         let seen = |name: &String| Parameter {
-            version: versions.get(name).copied().unwrap_or_default(),
+            version: facts.get(name).map(|seen| seen.version).unwrap_or_default(),
             variable: Variable::NotRead,
+            modified: facts.get(name).map(|seen| seen.modified),
         };
         return Ok(Answer::Parameters(names.iter().map(|name| (name.clone(), seen(name))).collect()));
     }
@@ -155,7 +156,7 @@ async fn of_parameters(
             Some(variable) => edge.options.variables.compare(&variable, held),
             None => Variable::NotRead,
         };
-        (name, Parameter { version, variable })
+        (name, Parameter { version, variable, modified: None })
     });
     Ok(Answer::Parameters(seen.collect()))
 }

@@ -28,6 +28,7 @@ mod roles;
 mod service_roles;
 pub mod services;
 mod template;
+mod ways;
 
 pub use alarms::physical_names as alarm_names;
 pub use create_only::{CreateOnly, create_only, holds};
@@ -46,6 +47,7 @@ pub use references::references;
 pub(crate) use references::{is_intrinsic, next_placeholder};
 use serde_json::Value as Json;
 pub use template::{Holds, Keep, Output, Parameter, Resource, Source, Template, attribute, reference, substitute};
+pub use ways::{usual_seconds, way};
 
 pub use crate::text::pascal;
 use crate::workflow::{Database, Environment, Service, Text};

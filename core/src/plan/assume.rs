@@ -15,7 +15,7 @@ impl World {
         match action {
             Action::PutStack(put) => self.assume_stack(env, put),
             Action::PutParameter(put) => {
-                let seen = Parameter { version: put.version + 1, variable: Variable::Same };
+                let seen = Parameter { version: put.version + 1, variable: Variable::Same, modified: None };
                 self.parameters.insert(put.name.clone(), seen);
             }
             Action::PushImage(push) => {

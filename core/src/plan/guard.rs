@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, Refusal, Replacement};
-use crate::infra::Holds;
+use crate::infra::{self, Holds};
 
 /// One refusal for each resource that would be replaced or removed while data or traffic hangs on it, unless its
 /// logical id is among `allowed` (`--allow-replace`). It does not matter who says so: the plan's own comparison
@@ -24,7 +24,8 @@ pub fn guard(stack: &str, changes: &[Change], allowed: &BTreeSet<String>) -> Vec
         let because = if removed {
             "it is no longer in the file".to_owned()
         } else {
-            format!("{} changes and AWS can only make a new one", change.property)
+            let line = change.span.map(|span| format!(" (line {} of the file)", span.line)).unwrap_or_default();
+            format!("{} changes{line} and AWS can only make a new one", change.property)
         };
         let harm = match change.holds {
             Holds::Data => "its data would be lost",
@@ -33,10 +34,7 @@ pub fn guard(stack: &str, changes: &[Change], allowed: &BTreeSet<String>) -> Vec
         refusals.push(Refusal::new(
             format!("{verb} {} ({}) in {stack}", change.subject, change.kind),
             format!("{because}; {harm}"),
-            format!(
-                "add the new one under another name, move, then remove the old one; or accept the loss with --allow-replace {}",
-                change.subject
-            ),
+            format!("{}; or accept the loss with --allow-replace {}", infra::way(&change.kind), change.subject),
         ));
     }
     refusals
@@ -67,7 +65,16 @@ mod tests {
         let refusals = guard("app-staging-database", &changes, &BTreeSet::new());
         assert_eq!(refusals.len(), 1);
         assert_eq!(refusals[0].what, "replacing Database (AWS::RDS::DBInstance) in app-staging-database");
+        assert!(refusals[0].remedy.starts_with("take a snapshot"), "{}", refusals[0].remedy);
         assert!(guard("x", &changes, &BTreeSet::from(["Database".to_owned()])).is_empty());
+    }
+
+    #[test]
+    fn the_line_of_the_file_that_forces_a_replacement_is_named() {
+        let mut change = change("DBName", Replacement::Yes, Holds::Data);
+        change.span = Some(crate::text::Span { line: 12, column: 3, length: 1 });
+        let refusals = guard("x", &[change], &BTreeSet::new());
+        assert!(refusals[0].why.starts_with("DBName changes (line 12 of the file)"), "{}", refusals[0].why);
     }
 
     #[test]

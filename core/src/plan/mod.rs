@@ -38,7 +38,7 @@ pub use history::{Flight, History, Past, Pause, Revision, Version, is_over};
 pub use known::Known;
 pub use listener_rule::ListenerRule;
 pub use node::{Node, NodeId};
-pub use plan_id::{Plan, Planned};
+pub use plan_id::{Plan, Planned, SecretNow};
 pub use refusal::Refusal;
 pub use service_changes::{definition_changes, service_changes, starts_deployment};
 pub use world::{

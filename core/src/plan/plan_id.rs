@@ -1,5 +1,6 @@
 //! `Plan`: the nodes with what each would do, and the id that names exactly that.
 
+use serde::Serialize;
 use serde_json::{Value as Json, json};
 
 use super::{Action, Change, Node, NodeId, Refusal, digest};
@@ -11,6 +12,17 @@ pub struct Planned {
     pub node: Node,
     /// What it would do, each node assuming what those before would make; or why it refuses.
     pub decision: Result<Vec<Action>, Refusal>,
+}
+
+/// A secret by its name, without its value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SecretNow {
+    /// The parameter's name.
+    pub name: String,
+    /// Its version; 0 where it is not there.
+    pub version: u64,
+    /// When it was last written, in seconds since 1970, where that is known.
+    pub modified: Option<i64>,
 }
 
 /// What a run would do.
@@ -26,6 +38,8 @@ pub struct Plan {
     pub notes: Vec<(NodeId, String)>,
     /// Stacks and services that carry our tags and are no longer in the file.
     pub orphans: Vec<String>,
+    /// The parameters that containers take, as they are now.
+    pub secrets: Vec<SecretNow>,
     /// Whether everything of the environment is to go.
     pub destroys: bool,
     /// What a removal leaves, and why.

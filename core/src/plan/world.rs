@@ -441,6 +441,8 @@ pub struct Parameter {
     pub version: u64,
     /// How the job's variable compares.
     pub variable: Variable,
+    /// When it was last written, in seconds since 1970; none where only its version was asked for.
+    pub modified: Option<i64>,
 }
 
 /// A one-off task of ours.

@@ -20,6 +20,7 @@ mod outcome;
 mod outputs;
 mod planned;
 mod text;
+mod usual;
 pub mod words;
 
 #[cfg(test)]
@@ -39,3 +40,4 @@ pub use outcome::{Counts, End, Outcome, Verdict, worst};
 pub use outputs::{Outputs, file_command};
 pub use planned::{PlanReport, PlanVerdict, Row, Sign};
 pub use text::{Style, text};
+pub use usual::Usually;

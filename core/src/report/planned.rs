@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Header, Said, fold::Warning, outcome::is_stack_stage, words};
+use super::{Header, Said, fold::Warning, outcome::is_stack_stage, usual::Usually, words};
 use crate::{
     cost::{CostChange, Money},
-    plan::{Action, Change, NodeId, Plan, Refusal, Replacement, StackMove},
+    plan::{Action, Change, NodeId, Plan, Refusal, Replacement, SecretNow, StackMove},
     text::Span,
 };
 
@@ -125,6 +125,10 @@ pub struct PlanReport {
     pub orphans: Vec<String>,
     /// What it costs, before and after; none where the plan was not priced.
     pub cost: Option<Box<CostChange>>,
+    /// The parameters that containers take, by name and version, without values.
+    pub secrets: Vec<SecretNow>,
+    /// How long a run of it usually takes; none where it does nothing.
+    pub usually: Option<Usually>,
     /// Whether everything of the environment is to go.
     pub destroys: bool,
     /// What a removal leaves, and why.
@@ -184,6 +188,8 @@ impl PlanReport {
             refusals,
             orphans: plan.orphans.clone(),
             cost: None,
+            secrets: plan.secrets.clone(),
+            usually: Usually::takes(plan),
             destroys: plan.destroys,
             kept: plan.kept.clone(),
             warnings: warnings.into_iter().map(|text| Warning { text }).collect(),

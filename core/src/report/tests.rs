@@ -368,7 +368,7 @@ fn json_names_are_a_contract() {
     assert_eq!(
         shape(&report(&plan(vec![]))),
         "app changes commit cost deleted destroys duration_ms environment exit_code file kept log may_replace orphans plan_id \
-         refusals region replaced services_unchanged stacks_unchanged started_at verdict warnings"
+         refusals region replaced secrets services_unchanged stacks_unchanged started_at usually verdict warnings"
     );
     assert_eq!(
         shape(&Checked::new("f.yml", vec![], vec![], vec![], String::new(), 1)),

@@ -36,7 +36,7 @@ pub(super) fn nothing(env: &Environment) -> World {
         world.images.insert(service.name.clone(), image);
     }
     for name in super::sync_secrets::parameters(env).into_keys() {
-        world.parameters.insert(name, Parameter { version: 0, variable: Variable::Differs });
+        world.parameters.insert(name, Parameter { version: 0, variable: Variable::Differs, modified: None });
     }
     world
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Removal, Stage, orphan_services, orphan_stacks, stages};
 use crate::{
-    plan::{Action, Ask, Node, NodeId, Plan, Planned, Refusal, World, timeless_definition},
+    plan::{Action, Ask, Node, NodeId, Parameter, Plan, Planned, Refusal, SecretNow, World, timeless_definition},
     workflow::Environment,
 };
 
@@ -117,7 +117,13 @@ pub fn draw(env: &Environment, steps: &[&Step], world: &World) -> Plan {
         .collect();
     // What a removal takes is no orphan any more.
     let orphans = if destroys { Vec::new() } else { orphans(env, &assumed) };
-    Plan { environment: env.name.clone(), nodes, definitions, notes, orphans, destroys, kept }
+    let of_secret = |(name, seen): (&String, &Parameter)| SecretNow {
+        name: name.clone(),
+        version: seen.version,
+        modified: seen.modified,
+    };
+    let secrets = world.parameters.iter().map(of_secret).collect();
+    Plan { environment: env.name.clone(), nodes, definitions, notes, orphans, secrets, destroys, kept }
 }
 
 /// What the steps would still ask if those before them were done: a plan shows a difference against what is there, also

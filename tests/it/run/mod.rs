@@ -9,6 +9,7 @@ mod destroys;
 mod drifts;
 mod infrastructure;
 pub mod kills;
+mod replacements;
 mod schedules;
 mod strategies;
 mod turns;

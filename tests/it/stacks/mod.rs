@@ -2,6 +2,7 @@
 
 mod moves;
 mod recoveries;
+mod replacements;
 mod scripted;
 mod system;
 

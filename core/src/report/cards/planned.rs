@@ -1,10 +1,13 @@
 //! The card of a plan.
 
-use crate::report::{
-    PlanReport, PlanVerdict, by_item,
-    card::{Block, Card, ChangeLine, Mark, Piece},
-    planned::{Row, property},
-    words,
+use crate::{
+    plan::SecretNow,
+    report::{
+        PlanReport, PlanVerdict, Usually, by_item,
+        card::{Block, Card, ChangeLine, Mark, Piece},
+        planned::{Row, property},
+        words,
+    },
 };
 
 impl PlanReport {
@@ -147,6 +150,7 @@ impl PlanReport {
                 sums.insert(1, format!("may be replaced {}", self.may_replace));
             }
             sums.push(format!("{} unchanged", words::count(self.stacks_unchanged, "stack")));
+            sums.extend(self.usually.map(Usually::words));
             blocks.push(Block::Line(Piece::Words(sums.join(" · "))));
         }
         if let Some(cost) = &self.cost {
@@ -163,11 +167,25 @@ impl PlanReport {
         if !full.is_empty() {
             blocks.push(Block::Details("Full difference".to_owned(), full));
         }
+        if !self.secrets.is_empty() && self.verdict != PlanVerdict::Unchanged {
+            let rows: Vec<Vec<String>> = self.secrets.iter().map(secret).collect();
+            blocks.push(Block::Details("Secrets, without values".to_owned(), words::columns(&rows)));
+        }
         if let Some(cost) = &self.cost {
             blocks.push(Block::Details("Cost by item".to_owned(), by_item(cost)));
         }
         blocks
     }
+}
+
+/// Its name, version and the day of its last write.
+fn secret(secret: &SecretNow) -> Vec<String> {
+    let version = match secret.version {
+        0 => "not there".to_owned(),
+        version => format!("version {version}"),
+    };
+    let day = secret.modified.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    vec![secret.name.clone(), version, day.map(|day| day.strftime("%Y-%m-%d").to_string()).unwrap_or_default()]
 }
 
 fn line(row: &Row) -> ChangeLine {
