@@ -46,7 +46,9 @@ fn whole(env: &Environment) -> (World, Found) {
         ]}),
     };
     world.task_definitions.insert("shop-test-api".into(), Some(definition));
-    world.parameters.insert("/shop/test/KEY".into(), Parameter { version: 1, variable: Variable::NotRead });
+    world
+        .parameters
+        .insert("/shop/test/KEY".into(), Parameter { version: 1, variable: Variable::NotRead, modified: None });
     let check = &env.services["api"].health_check;
     let facts = ImageFacts { platform: "linux/amd64".into(), ports: [3000].into() };
     let group = GroupFacts { path: check.path.clone(), codes: check.codes.clone() };
