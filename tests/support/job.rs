@@ -68,9 +68,11 @@ impl Job {
             ("GITHUB_ACTION_REPOSITORY", String::new()),
             ("GITHUB_API_URL", format!("{}/api/v3", server.url)),
             ("GITHUB_EVENT_NAME", "push".to_owned()),
+            ("GITHUB_EVENT_PATH", text(path("work/_temp/event.json"))),
             ("GITHUB_OUTPUT", text(path("work/_temp/output"))),
             ("GITHUB_REF", "refs/heads/main".to_owned()),
             ("GITHUB_REPOSITORY", "org/app".to_owned()),
+            ("GITHUB_RUN_ATTEMPT", "1".to_owned()),
             ("GITHUB_RUN_ID", "1".to_owned()),
             ("GITHUB_SERVER_URL", server.url.clone()),
             ("GITHUB_SHA", "3f9c2e1000000000000000000000000000000000".to_owned()),
@@ -88,6 +90,8 @@ impl Job {
             ("PATH".to_owned(), std::env::var("PATH").unwrap()),
             ("OUT".to_owned(), text(path("home"))),
         ]);
+        let event = r#"{"ref":"refs/heads/main","deleted":false,"repository":{"id":1,"full_name":"org/app"}}"#;
+        fs::write(path("work/_temp/event.json"), event).unwrap();
         for file in ["output", "summary"] {
             fs::write(path("work/_temp").join(file), "").unwrap();
         }

@@ -81,4 +81,6 @@ fn the_real_runner_says_that_it_was_cancelled() {
     assert_eq!(output.status.code(), Some(130), "{}", super::err(&output));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["exit_code"], 130, "{json:#}");
+    let outputs = std::fs::read_to_string(job.path("work/_temp/output")).unwrap();
+    assert!(outputs.contains("exit-code") && outputs.contains("130"), "{outputs}");
 }
