@@ -52,6 +52,10 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed) -
     if failure.remedy.is_none() {
         failure.remedy = match followed.ending.verdict {
             Verdict::Superseded => None,
+            Verdict::Paused => {
+                let answer = format!("runner approve {}", follow.service);
+                Some(format!("continue it: `{answer} -e {0}`, or turn it back: `{answer} --reject -e {0}`", env.name))
+            }
             _ => Some(format!("look at it with `runner status -e {}`", env.name)),
         };
     }

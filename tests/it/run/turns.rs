@@ -194,7 +194,7 @@ fn in_flight(
     move |call| {
         let status = if over && looks > 1 { end.0 } else { "IN_PROGRESS" };
         let brief = json!({
-            "serviceDeploymentArn": ARN, "status": status, "createdAt": 1_700_000_000, "updatedAt": 1_700_000_000,
+            "serviceDeploymentArn": ARN, "status": status, "createdAt": 4_000_000_000_u64, "updatedAt": 4_000_000_000_u64,
             "targetServiceRevisionArn": "r/2",
         });
         match call.action.as_str() {
