@@ -1,3 +1,5 @@
+//! What fits is found to fit, and each misfit is named.
+
 use serde_json::json;
 
 use super::*;
