@@ -12,6 +12,7 @@ mod github;
 mod house;
 mod image;
 mod init;
+mod requirements;
 mod run;
 mod sandbox;
 mod stacks;

@@ -148,3 +148,25 @@ fn a_task_definition_of_the_users_own_is_rendered_as_it_is() {
     assert_eq!(containers[1].get("environment"), None);
     assert_eq!(containers[1]["logConfiguration"]["logDriver"], "awslogs");
 }
+
+#[test]
+fn r15_a_service_scales_on_cpu_memory_and_requests_between_its_bounds() {
+    let mut env = example("production");
+    let api = env.services.get_mut("api").unwrap();
+    api.scaling =
+        Some(crate::workflow::Scaling { min: 2, max: 6, cpu: Some(60), memory: Some(70), requests: Some(500) });
+    let it = &rendered(&env, "api")["autoscaling"];
+    assert_eq!((&it["resource"], &it["bounds"]), (&json!("service/finance-app-production/api"), &json!([2, 6])));
+    for (name, metric, target) in [
+        ("cpu", "ECSServiceAverageCPUUtilization", 60),
+        ("memory", "ECSServiceAverageMemoryUtilization", 70),
+        ("requests", "ALBRequestCountPerTarget", 500),
+    ] {
+        let policy = &it["policies"][format!("finance-app-production-api-{name}")];
+        assert_eq!(policy["PredefinedMetricSpecification"]["PredefinedMetricType"], metric);
+        assert_eq!(policy["TargetValue"], target);
+    }
+    env.services.get_mut("api").unwrap().scaling = None;
+    let none = &rendered(&env, "api")["autoscaling"];
+    assert_eq!((&none["bounds"], &none["policies"]), (&Json::Null, &json!({})));
+}

@@ -124,7 +124,7 @@ async fn r16_the_cdn_is_turned_on_and_off_under_traffic() {
     let order: Vec<String> = plan.actions().map(|(node, _)| node.to_string()).collect();
     let at = |name: &str| order.iter().position(|node| node == name);
     assert!(at("deploy-service web").unwrap() < at("bootstrap-dns").unwrap(), "{order:?}");
-    assert_eq!(plan.orphans, ["finance-app-production-cdn"]);
+    assert_eq!(plan.orphans, ["stack finance-app-production-cdn"]);
     run_twice(&app, "production").await;
     assert_eq!(header(&web_rule(&app, "us-east-1").await), None);
 }

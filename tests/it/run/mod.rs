@@ -21,7 +21,7 @@ use crate::support::app::{App, EXAMPLE};
 const NOTHING: [&str; 0] = [];
 
 #[tokio::test]
-async fn from_nothing_to_healthy_and_then_unchanged() {
+async fn r14_from_nothing_to_healthy_and_then_unchanged() {
     for name in ["staging", "production"] {
         let app = App::new(EXAMPLE).await;
         let first = app.run(name).await;
