@@ -4,7 +4,7 @@ use super::{Stage, facts_asked};
 use crate::{
     plan::{Action, Ask, DesiredService, Follow, Known, Node, NodeId, Refusal, World},
     service::Facts,
-    workflow::Environment,
+    workflow::{Environment, Value},
 };
 
 /// See the module.
@@ -44,13 +44,19 @@ impl Stage for WaitHealthy {
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
         let Some(service) = &node.service else { return Ok(Vec::new()) };
+        let revision = Known { env, world }.revision(service);
         match world.service(service) {
-            Some(seen) if seen.is_steady() => Ok(Vec::new()),
+            // Steady with another revision than the file's newest is a rollback that is over: no health of ours.
+            Some(seen) if seen.is_steady() && !is_other(&seen.revision, &revision) => Ok(Vec::new()),
             seen => {
                 let first = seen.is_none_or(|seen| seen.deployments.len() <= 1);
-                let revision = Known { env, world }.revision(service);
                 Ok(vec![Action::Follow(Follow { service: service.clone(), revision, first })])
             }
         }
     }
+}
+
+/// Whether both are known and differ.
+fn is_other(seen: &Value, wanted: &Value) -> bool {
+    matches!((seen.known(), wanted.known()), (Some(seen), Some(wanted)) if seen != wanted)
 }

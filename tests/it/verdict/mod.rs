@@ -85,7 +85,10 @@ async fn calls_are_few_and_tasks_are_listed_only_when_something_is_wrong() {
         // The first is the plan's, and no look of the follower's.
         for pair in looks[1..].windows(2) {
             let between = pair[1].when - pair[0].when;
-            assert!(between >= Duration::from_millis(990), "{name}: two looks within {between:?}");
+            assert!(
+                between >= Duration::from_millis(800),
+                "{name}: two looks within (a second, less what they took to arrive) {between:?}"
+            );
         }
         assert!(of("DescribeServiceDeployments").len() <= looks.len(), "{name}: {calls:?}");
     }
