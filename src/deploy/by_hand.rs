@@ -79,6 +79,6 @@ fn ended(run: &RunTask, task: &Json) -> Ended {
     let code = named.and_then(|container| container["exitCode"].as_i64());
     Ended {
         exit_code: code.and_then(|code| i32::try_from(code).ok()),
-        said: evidence::folded(&evidence::of_task(task)),
+        said: evidence::folded(&evidence::of_task(task, &[])),
     }
 }

@@ -41,7 +41,7 @@ pub async fn last_stopped(
         let said = Stream::of(log_group, service, name, arn).tail(clients, LINES).await?;
         lines.push((name.to_owned(), said));
     }
-    let said = evidence::folded(&evidence::of_task(task));
+    let said = evidence::folded(&evidence::of_task(task, &[]));
     Ok(Some(StoppedTask { id: arn.rsplit('/').next().unwrap_or(arn).to_owned(), said, lines }))
 }
 
