@@ -4,15 +4,7 @@ use std::sync::Mutex;
 
 use serde_json::json;
 
-use super::{
-    args::Format,
-    load,
-    settings::Settings,
-    signals::or_cancelled,
-    sink,
-    stop::{Done, Stop},
-    usage,
-};
+use super::{args::Format, load, settings::Settings, signals::or_cancelled, sink, stop::Done, usage};
 use crate::deploy::Seen;
 
 /// Arguments of `task`.
@@ -61,7 +53,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         })?;
         crate::run::task(&loaded.environment, &options, service, &args.command, &see).await
     };
-    let ended = or_cancelled("watching the task", Some(&loaded.header), work).await.map_err(Stop::from)?;
+    let ended = or_cancelled("watching the task", Some(&loaded.header), work).await?;
     let code = ended.exit_code.map_or(1, |code| u8::try_from(code & 0xff).unwrap_or(1));
     if ended.exit_code != Some(0) {
         for (from, said) in &ended.said {
