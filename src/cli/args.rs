@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    approve, completions, cost, destroy, docs, drift, explain, init, man, plan, render, rollback, run, sandbox,
-    settings, sink, stage, status, usage, validate, verify,
+    approve, completions, cost, destroy, docs, drift, explain, init, logs, man, plan, render, rollback, run, sandbox,
+    settings, sink, stage, status, task, usage, validate, verify,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -55,6 +55,10 @@ pub enum Command {
     Verify(verify::Args),
     /// Show what runs, and what is under way
     Status(status::Args),
+    /// Show what the services' containers write
+    Logs(logs::Args),
+    /// Run a command in a one-off task like the service's; its exit code is ours
+    Task(task::Args),
     /// Show what would be sent: templates, task definitions, the file's schema; no AWS
     Render(render::Args),
     /// Estimate what the environment costs a month, by item; no AWS
@@ -149,7 +153,7 @@ pub struct Global {
 }
 
 /// `90s`, `30m`, `2h`.
-fn duration(text: &str) -> Result<Duration, String> {
+pub fn duration(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is no duration: write 90s, 30m or 2h");
     let unit = text.chars().next_back().ok_or_else(wrong)?;
     let number: u64 = text[..text.len() - unit.len_utf8()].parse().map_err(|_| wrong())?;

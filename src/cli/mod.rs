@@ -21,6 +21,7 @@ mod init;
 mod job;
 mod load;
 mod logging;
+mod logs;
 mod man;
 mod paths;
 mod plan;
@@ -36,6 +37,7 @@ mod sink;
 mod stage;
 mod status;
 mod stop;
+mod task;
 #[cfg(test)]
 mod tests;
 mod validate;
@@ -92,6 +94,8 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Approve(args) => wait(approve::run(settings, &args)),
         Command::Verify(args) => wait(verify::run(settings, &args)),
         Command::Status(args) => wait(status::run(settings, &args)),
+        Command::Logs(args) => wait(logs::run(settings, &args)),
+        Command::Task(args) => wait(task::run(settings, &args)),
         Command::Sandbox(args) => wait(sandbox::run(settings, &args)),
     }
 }

@@ -1,7 +1,9 @@
 //! ECS, ELBv2, autoscaling, logs, the HTTP probe: looks at what a rollout is made of, and acts on it.
 
+mod by_hand;
 mod deployments;
 mod evidence;
+mod failed;
 mod follow;
 mod history;
 mod logs;
@@ -21,9 +23,12 @@ mod verify;
 use runner_core::{plan::Fault, report::Fact};
 use serde_json::Value as Json;
 
+pub use by_hand::{Ended, Seen, by_hand};
 pub use evidence::{Container, Piece, folded};
+pub use failed::{StoppedTask, last_stopped};
 pub use follow::{Followed, Following, follow};
 pub use history::{answer, history, revision, turn_back};
+pub use logs::{Group, LogLine};
 pub use observe::{describe_services, newest_revision, task_runs};
 pub use poller::Poller;
 pub use probe::{Probe, ProbeVia};

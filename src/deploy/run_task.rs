@@ -55,7 +55,7 @@ pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emi
 
 /// RunTask may answer 200 with `failures` and no task.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
-async fn start(clients: &Clients, cluster: &str, run: &RunTask, doing: &str) -> Result<String, Fault> {
+pub(super) async fn start(clients: &Clients, cluster: &str, run: &RunTask, doing: &str) -> Result<String, Fault> {
     let mut body = run.input.clone();
     body["cluster"] = cluster.into();
     body["taskDefinition"] = run.revision.shown().into();

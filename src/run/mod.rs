@@ -6,6 +6,7 @@ mod drift;
 mod edge;
 mod execute;
 mod failed;
+mod hand;
 mod images;
 mod journal;
 mod look;
@@ -33,6 +34,7 @@ use self::{edge::Edge, journal::Journal};
 use crate::aws::WebIdentity;
 
 pub use drift::observe;
+pub use hand::{last_stopped, logs, task};
 pub use variables::Variables;
 pub use verify::verify;
 

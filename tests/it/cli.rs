@@ -49,6 +49,8 @@ fn help_and_version_are_answers() {
         "render",
         "cost",
         "docs",
+        "logs",
+        "task",
         "explain",
         "sandbox",
         "completions",

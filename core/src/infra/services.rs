@@ -145,7 +145,7 @@ impl Stack<'_> {
             Resource::new(
                 "AWS::Logs::LogGroup",
                 json!({
-                    "LogGroupName": format!("/ecs/{}", self.env.family(&self.service.name)),
+                    "LogGroupName": self.env.log_group(&self.service.name),
                     "RetentionInDays": self.env.monitoring.log_retention_days,
                 }),
             )

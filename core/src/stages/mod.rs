@@ -3,6 +3,7 @@
 mod approve;
 mod bootstrap;
 mod bootstrap_removal;
+pub mod by_hand;
 #[cfg(test)]
 mod contract_tests;
 mod deploy_service;

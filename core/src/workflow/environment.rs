@@ -274,6 +274,11 @@ impl Environment {
         format!("{}-{service}", self.prefix())
     }
 
+    /// The log group of a service's containers.
+    pub fn log_group(&self, service: &str) -> String {
+        format!("/ecs/{}", self.family(service))
+    }
+
     /// The ECR repository of a service: `finance-app/api`.
     pub fn repository(&self, service: &str) -> String {
         format!("{}/{service}", self.app)

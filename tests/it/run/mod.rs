@@ -2,6 +2,7 @@
 //! bad image leaves.
 
 pub mod binary;
+mod by_hand;
 mod changes;
 mod containers;
 mod credentials;
