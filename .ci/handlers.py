@@ -14,6 +14,7 @@ from pathlib import Path
 import cfnlint
 
 data = Path(cfnlint.__file__).parent / "data" / "schemas"
+known = json.loads((data.parent / "AdditionalSpecs" / "Policies.json").read_text())
 places = json.loads((data / "providers" / "us-east-1.json").read_text())
 
 
@@ -23,14 +24,18 @@ def actions(kind):
     every = {action for handler in handlers.values() for action in handler.get("permissions", [])}
     every |= set(schema.get("tagging", {}).get("permissions", []))
     read = set(handlers.get("read", {}).get("permissions", []))
-    # Some schemas write the service in capitals, or name what is no action.
-    clean = lambda found: sorted({fix(action) for action in found if ":" in action})
     return {"all": clean(every), "read": clean(read)}
 
 
-def fix(action):
-    service, name = action.split(":", 1)
-    return f"{service.lower()}:{name}"
+def clean(found):
+    """Some schemas write the service in capitals, or name operations that IAM has no action for."""
+    parts = (action.split(":", 1) for action in found if ":" in action)
+    split = ((service.lower(), name) for service, name in parts)
+    return sorted({f"{service}:{name}" for service, name in split if name.lower() in actions_of(service)})
+
+
+def actions_of(service):
+    return known.get(service, {}).get("Actions", {})
 
 
 path = Path(sys.argv[1])
