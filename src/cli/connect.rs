@@ -13,7 +13,7 @@ use runner_core::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{args::Progress, load::Found, paths::Workspace, sink, stop::Stop};
+use super::{args::Progress, load::Found, paths::Workspace, sink, stop::Stop, usage};
 use crate::{
     run::{Endpoint, local_account},
     sandbox::{self, Sandbox},
@@ -118,6 +118,26 @@ pub fn docs(found: &Found, style: Style) -> Result<String, Stop> {
 /// The templates of an environment, by the stack's key.
 pub fn templates(environment: &Environment) -> Vec<(String, Json)> {
     infra::stacks(environment).into_iter().map(|stack| (stack.key.clone(), stack.to_json())).collect()
+}
+
+/// The policies and trusts of the roles of an environment, by role.
+pub fn policies(environment: &Environment) -> Result<Vec<(String, Json)>, Fault> {
+    let identity = environment.identity.as_ref().ok_or_else(|| no_identity("rendering policies"))?;
+    Ok(infra::access::documents(environment, identity))
+}
+
+/// Types in the user's own templates whose needs are not known.
+pub fn unknown_kinds(environment: &Environment) -> Vec<String> {
+    infra::access::unknown_kinds(environment)
+}
+
+/// What is missing where the file does not say whom to trust.
+pub fn no_identity(doing: &str) -> Fault {
+    usage(
+        doing,
+        "the file has no `identity`",
+        "say whom AWS shall trust: identity: { repository: OWNER/NAME, repository-id: \"…\" }",
+    )
 }
 
 /// The task definitions of an environment, by service, with references where a run puts digests and versions.

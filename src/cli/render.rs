@@ -19,12 +19,14 @@ pub enum What {
     Taskdef,
     /// The JSON schema of the workflow file
     Schema,
+    /// The policies and trusts of the roles, by role, and the permissions boundary
+    Policies,
 }
 
 /// Arguments of `render`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  runner render templates -e staging --output out\n  runner render taskdef -e staging\n  runner render schema > finance-infra.schema.json"
+    after_help = "Examples:\n  runner render templates -e staging --output out\n  runner render taskdef -e staging\n  runner render policies -e production --output policies\n  runner render schema > finance-infra.schema.json"
 )]
 pub struct Args {
     /// What
@@ -39,6 +41,16 @@ pub fn run(settings: &Settings, args: &Args) -> Done {
     let documents = match args.what {
         What::Schema => vec![("finance-infra.schema".to_owned(), connect::schema())],
         What::Templates => connect::templates(&load::load(settings, &["render", "templates"])?.environment),
+        What::Policies => {
+            let environment = load::load(settings, &["render", "policies"])?.environment;
+            let documents = connect::policies(&environment)?;
+            for kind in connect::unknown_kinds(&environment) {
+                sink::err_line(&format!(
+                    "warning: what {kind} needs is not known here: give CloudFormation's role a policy of your own for it"
+                ));
+            }
+            documents
+        }
         What::Taskdef => connect::definitions(&load::load(settings, &["render", "taskdef"])?.environment),
     };
     match (&args.output, args.what, documents) {

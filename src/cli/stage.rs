@@ -1,6 +1,6 @@
 //! `stage`: one stage alone, or the list of stages.
 
-use runner_core::{plan::Fault, report::words, text::nearest};
+use runner_core::{infra, plan::Fault, report::words, text::nearest};
 use serde_json::json;
 
 use super::{
@@ -51,6 +51,9 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     let loaded = load::load(settings, &words)?;
     if !loaded.environment.stages.contains_key(name) {
         known(name).map_err(|fault| Stop::from(fault).about(&loaded.header))?;
+    }
+    if name == infra::identity::STAGE && loaded.environment.identity.is_none() {
+        return Err(Stop::from(connect::no_identity("making the identity")).about(&loaded.header));
     }
     follow::follow(settings, &loaded, &args.services, |options| {
         options.stage = Some(name.clone());

@@ -7,6 +7,7 @@ use std::{
 };
 
 use runner_core::{
+    infra,
     judge::Verdict,
     plan::{
         Action, Exit, Fault, Follow, Known, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World,
@@ -198,7 +199,9 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
         put.parameters.values().filter(|value| value.known().is_none()).map(|value| value.shown().to_owned()).collect();
     all_known(&format!("putting stack {}", put.name), &pending)?;
     let clients = edge.region(&put.region).await;
-    let role = service_role(edge.env, world);
+    // The stacks that make the roles are made with the caller's own rights: the service role may not touch them.
+    let by_caller = [infra::identity::KEY, infra::identity::PROVIDER].contains(&put.key.as_str());
+    let role = if by_caller { None } else { service_role(edge.env, world) };
     let acting = Acting {
         clients: &clients,
         role_arn: role.as_deref(),
@@ -236,7 +239,8 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
 
 /// The role that CloudFormation works with, where bootstrap-identity made one.
 pub(super) fn service_role(env: &Environment, world: &World) -> Option<String> {
-    world.output(env, "identity", "ServiceRoleArn").known().map(str::to_owned)
+    let role = infra::identity::SERVICE_ROLE_ARN;
+    world.output(env, &role.stack, &role.name).known().map(str::to_owned)
 }
 
 async fn put_service(edge: &Edge<'_>, put: &PutService, world: &World, emit: Emit<'_>) -> Result<Learn, Stop> {

@@ -209,6 +209,10 @@ impl Acting<'_> {
 fn without(body: &str, kinds: &BTreeSet<String>) -> String {
     let template: Json = serde_json::from_str(body).unwrap_or_default();
     let (mut template, _) = leave_out(&template, kinds, &BTreeSet::new());
+    if template["Resources"].as_object().is_some_and(serde_json::Map::is_empty) {
+        // A stack has at least one resource; this one stands for nothing.
+        template["Resources"]["LeftOut"] = json!({ "Type": "AWS::CloudFormation::WaitConditionHandle" });
+    }
     let names: Vec<&str> = kinds.iter().map(String::as_str).collect();
     template["Outputs"][Stack::LEFT_OUT] =
         json!({ "Value": names.join(","), "Description": "Resource types this endpoint does not know" });

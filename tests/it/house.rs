@@ -7,7 +7,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use runner_core::{infra::STACKS, judge::causes, stages::stages, workflow};
+use runner_core::{
+    infra::{STACKS, access::CALLS, pascal},
+    judge::causes,
+    stages::stages,
+    workflow,
+};
 
 /// The longest file; one that nears it holds two concepts.
 const LINES: usize = 600;
@@ -342,5 +347,57 @@ fn every_dependency_is_used() {
         for name in section.lines().filter_map(|line| line.split_once(" = ")).map(|(name, _)| name.replace('-', "_")) {
             assert!(all.contains(&format!("{name}::")), "{source} does not use {name}");
         }
+    }
+}
+
+/// The operations that a file names: `clients.ecs().run_task(`, `call!(clients.ecs(), run_task, …`.
+fn operations(code: &str) -> BTreeSet<String> {
+    const CLIENTS: &[&str] = &[
+        "cloudformation",
+        "ecs",
+        "ecr",
+        "ssm",
+        "elbv2",
+        "logs",
+        "autoscaling",
+        "sts",
+        "secretsmanager",
+        "scheduler",
+        "cloudcontrol",
+    ];
+    let mut found = BTreeSet::new();
+    for client in CLIENTS {
+        for (at, name) in code.match_indices(&format!("{client}()")) {
+            if code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_') {
+                continue;
+            }
+            let rest = code[at + name.len()..].trim_start();
+            let Some(rest) = rest.strip_prefix(['.', ',']) else { continue };
+            let operation: String =
+                rest.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            found.insert(operation.split('_').map(pascal).collect());
+        }
+    }
+    found
+}
+
+/// A role that lacks the right to a call is found at night.
+#[test]
+fn every_call_to_aws_is_in_the_list_that_the_roles_are_made_of() {
+    let listed: BTreeSet<&str> = CALLS.iter().map(|call| call.operation).collect();
+    let mut all = BTreeSet::new();
+    for file in files("src") {
+        for operation in operations(&code(&file)) {
+            assert!(listed.contains(operation.as_str()), "{} calls {operation}", file.display());
+            all.insert(operation);
+        }
+    }
+    assert!(all.len() > 50, "{all:?}");
+    for call in CALLS.iter().filter(|call| call.because.is_none() && call.operation != "push") {
+        assert!(
+            all.contains(call.operation),
+            "{} is never called and no reason says why it is granted",
+            call.operation
+        );
     }
 }

@@ -12,4 +12,4 @@ mod policy;
 pub use document::{Document, Unreadable};
 pub use evaluate::{Decision, Principal, Request, evaluate, trusts};
 pub use names::{Job, account_arn, partition, role_arn, role_name};
-pub use policy::{Condition, Effect, Policy, Statement, trust_service};
+pub use policy::{Condition, Effect, Policy, Statement, Trusted, trust_service};

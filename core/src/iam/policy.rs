@@ -1,5 +1,7 @@
 //! Statements and policies, and their JSON.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value as Json, json};
 
 /// Whether a statement allows or denies.
@@ -22,19 +24,32 @@ pub struct Condition {
     pub value: Json,
 }
 
+/// Who is trusted, in a trust policy.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trusted {
+    /// An AWS service.
+    Service(&'static str),
+    /// An identity provider: its ARN.
+    Federated(Json),
+}
+
 /// One statement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Statement {
     /// What it is for: letters and digits.
-    pub sid: &'static str,
+    pub sid: Cow<'static, str>,
     /// Allow or deny.
     pub effect: Effect,
-    /// Who, by service; only in a trust policy.
-    pub service: Option<&'static str>,
+    /// Who; only in a trust policy.
+    pub principal: Option<Trusted>,
     /// `ecr:BatchGetImage`.
     pub actions: Vec<&'static str>,
+    /// It is about all other actions.
+    pub not_actions: bool,
     /// ARNs or intrinsics; empty only in a trust policy.
     pub resources: Vec<Json>,
+    /// It is about all other resources.
+    pub not_resources: bool,
     /// Its conditions.
     pub conditions: Vec<Condition>,
 }
@@ -48,8 +63,33 @@ pub struct Policy {
 
 impl Statement {
     /// Allows these actions on these resources.
-    pub fn allow(sid: &'static str, actions: &[&'static str], resources: Vec<Json>) -> Self {
-        Self { sid, effect: Effect::Allow, service: None, actions: actions.to_vec(), resources, conditions: Vec::new() }
+    pub fn allow(sid: impl Into<Cow<'static, str>>, actions: &[&'static str], resources: Vec<Json>) -> Self {
+        Self {
+            sid: sid.into(),
+            effect: Effect::Allow,
+            principal: None,
+            actions: actions.to_vec(),
+            not_actions: false,
+            resources,
+            not_resources: false,
+            conditions: Vec::new(),
+        }
+    }
+
+    /// Denies these actions on these resources, whatever allows them.
+    pub fn deny(sid: impl Into<Cow<'static, str>>, actions: &[&'static str], resources: Vec<Json>) -> Self {
+        Self { effect: Effect::Deny, ..Self::allow(sid, actions, resources) }
+    }
+
+    /// Denies everything but these actions.
+    pub fn deny_all_but(sid: impl Into<Cow<'static, str>>, actions: &[&'static str]) -> Self {
+        Self { not_actions: true, ..Self::deny(sid, actions, vec![json!("*")]) }
+    }
+
+    /// The same, about every resource but these.
+    pub fn elsewhere(mut self) -> Self {
+        self.not_resources = true;
+        self
     }
 
     /// The same under one more condition.
@@ -58,20 +98,27 @@ impl Statement {
         self
     }
 
-    fn to_json(&self) -> Json {
+    /// The statement as IAM reads it.
+    pub fn to_json(&self) -> Json {
         let mut out = Map::new();
-        out.insert("Sid".into(), self.sid.into());
+        out.insert("Sid".into(), self.sid.as_ref().into());
         let effect = match self.effect {
             Effect::Allow => "Allow",
             Effect::Deny => "Deny",
         };
         out.insert("Effect".into(), effect.into());
-        if let Some(service) = self.service {
-            out.insert("Principal".into(), json!({ "Service": service }));
+        match &self.principal {
+            Some(Trusted::Service(service)) => {
+                out.insert("Principal".into(), json!({ "Service": service }));
+            }
+            Some(Trusted::Federated(provider)) => {
+                out.insert("Principal".into(), json!({ "Federated": provider }));
+            }
+            None => {}
         }
-        out.insert("Action".into(), json!(self.actions));
+        out.insert(if self.not_actions { "NotAction" } else { "Action" }.into(), json!(self.actions));
         if !self.resources.is_empty() {
-            out.insert("Resource".into(), json!(self.resources));
+            out.insert(if self.not_resources { "NotResource" } else { "Resource" }.into(), json!(self.resources));
         }
         let mut conditions: Map<String, Json> = Map::new();
         for condition in &self.conditions {
@@ -109,7 +156,7 @@ pub fn trust_service(service: &'static str) -> Policy {
         "aws:SourceAccount",
         json!({ "Ref": "AWS::AccountId" }),
     );
-    statement.service = Some(service);
+    statement.principal = Some(Trusted::Service(service));
     Policy::new([statement])
 }
 

@@ -63,6 +63,24 @@ const SWITCHES: &[Switch] = &[
     }),
     ("blue-green", |env| api(env).deploy.strategy = Strategy::BlueGreen),
     ("linear", |env| api(env).deploy.strategy = Strategy::Linear { percent: 10.0, bake_minutes: 5 }),
+    ("known-provider-and-ids", |env| {
+        let identity = env.identity.as_mut().unwrap();
+        identity.oidc_provider =
+            Some("arn:aws:iam::111122223333:oidc-provider/token.actions.githubusercontent.com".into());
+        (identity.owner_id, identity.branch) = (Some("42".into()), "trunk".into());
+        env.siblings.insert(format!("{}-eu", env.name), Sibling::default());
+    }),
+    ("no-identity", |env| {
+        env.identity = None;
+        // Nothing to be bounded by.
+        env.services.retain(|name, _| name == "none");
+        (env.database, env.cdn) = (None, None);
+        env.network = Network::Existing {
+            vpc: "vpc-0123456789abcdef0".into(),
+            public_subnets: vec!["subnet-0123456789abcdef0".into(), "subnet-0123456789abcdef1".into()],
+            private_subnets: vec!["subnet-0123456789abcdef2".into(), "subnet-0123456789abcdef3".into()],
+        };
+    }),
     ("tls-arm64", |env| {
         api(env).tls = true;
         api(env).platform = Platform::LinuxArm64;
@@ -247,6 +265,39 @@ fn everything_that_holds_data_outlives_its_replacement() {
             }
         }
     }
+}
+
+#[test]
+fn r10_every_role_of_every_template_is_bounded_and_has_a_name_that_says_whose_it_is() {
+    let mut names = BTreeSet::new();
+    for (case, stacks) in matrix() {
+        let by_administrator = [super::identity::KEY, super::identity::PROVIDER];
+        for stack in stacks.into_iter().filter(|stack| !by_administrator.contains(&stack.key.as_str())) {
+            let Body::Rendered(template) = &stack.body else { continue };
+            for (id, role) in template.resources.iter().filter(|(_, it)| it.kind.starts_with("AWS::IAM::")) {
+                let place = format!("{case}/{}/{id}", stack.key);
+                assert_eq!(
+                    role.kind, "AWS::IAM::Role",
+                    "{place}: a policy beside a role escapes what is said of roles"
+                );
+                assert_eq!(
+                    role.properties["PermissionsBoundary"]["Fn::If"][1],
+                    json!({ "Ref": "PermissionsBoundary" }),
+                    "{place}"
+                );
+                let source = &template.parameters["PermissionsBoundary"].source;
+                assert!(matches!(source, Source::IfMade { stack, .. } if stack == "identity"), "{place}");
+                let name = role.properties["RoleName"].as_str().unwrap();
+                let environment = case.split('-').next().unwrap();
+                assert!(
+                    name.starts_with(&format!("finance-app-{environment}-")) && name.len() <= 64,
+                    "{place}: {name}"
+                );
+                names.insert(name.to_owned());
+            }
+        }
+    }
+    assert!(names.len() > 10);
 }
 
 /// For linters that read files: `TEMPLATES=DIR cargo test -p runner-core infra::matrix` writes every template.

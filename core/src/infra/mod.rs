@@ -4,6 +4,7 @@
 //! resource ([`Holds`]), and guard, deletion policies and documentation read it there. A new stack is one new file and
 //! one line in [`STACKS`]; [`network`] is the one to copy.
 
+pub mod access;
 mod alarms;
 pub mod backup;
 pub mod cdn;
@@ -18,6 +19,7 @@ mod export;
 pub mod extra;
 mod firewall;
 mod groups;
+pub mod identity;
 mod instance_class;
 mod leave_out;
 pub mod monitoring;
@@ -97,6 +99,12 @@ pub enum Body {
 
 /// Every kind of stack, in the order in which people read them.
 pub const STACKS: &[StackKind] = &[
+    StackKind {
+        stage: "bootstrap-identity",
+        makes: "OIDC provider, permissions boundary, roles of the jobs and of CloudFormation; by an administrator, in no run",
+        stacks: identity::stacks,
+        of_service: None,
+    },
     StackKind { stage: "bootstrap-registry", makes: "ECR repositories", stacks: registry::stacks, of_service: None },
     StackKind {
         stage: "bootstrap-network",
@@ -218,7 +226,7 @@ impl StackDesired {
         let mut needs: BTreeSet<String> = self.after.iter().cloned().collect();
         for source in self.parameters().values() {
             match source {
-                Source::Output { stack, .. } => {
+                Source::Output { stack, .. } | Source::IfMade { stack, .. } => {
                     needs.insert(stack.clone());
                 }
                 Source::Text(text) => needs.extend(text.stacks().map(str::to_owned)),

@@ -319,8 +319,10 @@ fn flow_logs(template: &mut Template, env: &Environment) {
     // The service looks the group up before it writes, and that takes no narrower resource.
     // https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html
     let look = Statement::allow("Look", &["logs:DescribeLogGroups"], vec![json!("*")]);
-    template
-        .add("FlowLogRole", roles::role(env, "vpc-flow-logs.amazonaws.com", &[("logs", Policy::new([write, look]))]));
+    template.add(
+        "FlowLogRole",
+        roles::role(env, "flow-logs", "vpc-flow-logs.amazonaws.com", &[("logs", Policy::new([write, look]))]),
+    );
     template.add(
         "FlowLog",
         Resource::new(

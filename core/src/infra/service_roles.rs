@@ -11,6 +11,11 @@ use crate::workflow::{Database, Environment, ImageSource, LoadBalancer, SecretSo
 
 const TASKS: &str = "ecs-tasks.amazonaws.com";
 
+/// The last part of the name of a service's role.
+fn named(service: &Service, what: &str) -> String {
+    format!("{}-{what}", service.name)
+}
+
 /// What ECS itself needs to start a task: pull these images, write to this log group, read these secrets.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task_execution_IAM_role.html>
 pub fn execution(template: &mut Template, env: &Environment, service: &Service) -> Resource {
@@ -32,7 +37,7 @@ pub fn execution(template: &mut Template, env: &Environment, service: &Service) 
     if !secrets.is_empty() {
         statements.push(Statement::allow("Secrets", &["secretsmanager:GetSecretValue"], secrets));
     }
-    role(env, TASKS, &[("start", Policy::new(statements))])
+    role(env, &named(service, "execution"), TASKS, &[("start", Policy::new(statements))])
 }
 
 /// What the service's code may do: what the file says, and what a switch of the file's needs.
@@ -55,7 +60,7 @@ pub fn task(env: &Environment, service: &Service) -> Resource {
             ["xray:PutTraceSegments", "xray:PutTelemetryRecords", "xray:GetSamplingRules", "xray:GetSamplingTargets"];
         statements.push(Statement::allow("Tracing", &actions, vec![json!("*")]));
     }
-    let mut role = role(env, TASKS, &[("runner", Policy::new(statements))]);
+    let mut role = role(env, &named(service, "task"), TASKS, &[("runner", Policy::new(statements))]);
     let own = &service.task_role;
     if !own.statements.is_empty() {
         let document = json!({ "Version": "2012-10-17", "Statement": own.statements });
@@ -75,7 +80,7 @@ pub fn task(env: &Environment, service: &Service) -> Resource {
 
 /// What ECS needs to shift traffic: the rules of this load balancer only, and these two target groups.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AmazonECSInfrastructureRolePolicyForLoadBalancers.html>
-pub fn infrastructure(template: &mut Template, env: &Environment) -> Resource {
+pub fn infrastructure(template: &mut Template, env: &Environment, service: &Service) -> Resource {
     let look = Statement::allow(
         "Look",
         &[
@@ -111,7 +116,12 @@ pub fn infrastructure(template: &mut Template, env: &Environment) -> Resource {
         &["elasticloadbalancing:RegisterTargets", "elasticloadbalancing:DeregisterTargets"],
         vec![reference("TargetGroup"), reference("AlternateTargetGroup")],
     );
-    role(env, "ecs.amazonaws.com", &[("shift", Policy::new([look, shift, register]))])
+    role(
+        env,
+        &named(service, "infrastructure"),
+        "ecs.amazonaws.com",
+        &[("shift", Policy::new([look, shift, register]))],
+    )
 }
 
 /// What EventBridge Scheduler needs to start the task: any revision of this family, in this cluster, with these roles.
@@ -137,7 +147,7 @@ pub fn scheduler(template: &mut Template, env: &Environment, service: &Service) 
         vec![attribute("ExecutionRole", "Arn"), attribute("TaskRole", "Arn")],
     )
     .when("StringEquals", "iam:PassedToService", json!(TASKS));
-    role(env, "scheduler.amazonaws.com", &[("run", Policy::new([run, tag, pass]))])
+    role(env, &named(service, "scheduler"), "scheduler.amazonaws.com", &[("run", Policy::new([run, tag, pass]))])
 }
 
 /// ARNs of the ECR repositories that the service's images come from.

@@ -166,7 +166,7 @@ impl Stack<'_> {
         self.export(Of::TaskRoleArn, attribute("TaskRole", "Arn"));
 
         if self.service.has_alternate() {
-            let role = service_roles::infrastructure(&mut self.template, self.env);
+            let role = service_roles::infrastructure(&mut self.template, self.env, self.service);
             self.template.add("InfrastructureRole", role.origin(self.origin("deploy.strategy")));
             self.export(Of::InfrastructureRoleArn, attribute("InfrastructureRole", "Arn"));
         }

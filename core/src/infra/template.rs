@@ -13,6 +13,8 @@ pub struct Template {
     pub description: String,
     /// Parameters by name; each says where its value comes from.
     pub parameters: BTreeMap<String, Parameter>,
+    /// Conditions by name.
+    pub conditions: BTreeMap<String, Json>,
     /// Resources by logical id.
     pub resources: BTreeMap<String, Resource>,
     /// Outputs by name.
@@ -36,6 +38,13 @@ pub struct Parameter {
 pub enum Source {
     /// An output of an earlier stack.
     Output {
+        /// The stack's key.
+        stack: String,
+        /// The output's name.
+        output: String,
+    },
+    /// An output of a stack that may never have been made; then nothing.
+    IfMade {
         /// The stack's key.
         stack: String,
         /// The output's name.
@@ -174,6 +183,7 @@ impl Template {
 
     /// Adds a resource.
     pub fn add(&mut self, id: impl Into<String>, resource: Resource) {
+        super::roles::declare(self, &resource);
         self.resources.insert(id.into(), resource);
     }
 
@@ -214,6 +224,10 @@ impl Template {
                 .map(|(name, parameter)| (name.clone(), json!({ "Type": parameter.kind })))
                 .collect();
             out.insert("Parameters".into(), Json::Object(parameters));
+        }
+        if !self.conditions.is_empty() {
+            let conditions = self.conditions.iter().map(|(name, test)| (name.clone(), test.clone())).collect();
+            out.insert("Conditions".into(), Json::Object(conditions));
         }
         let resources = self.resources.iter().map(|(id, resource)| (id.clone(), resource.to_json())).collect();
         out.insert("Resources".into(), Json::Object(resources));

@@ -51,6 +51,8 @@ pub fn environment(name: &str) -> Environment {
         identity: Some(Identity {
             repository: "org/finance-app".into(),
             repository_id: "123456789".into(),
+            owner_id: None,
+            branch: "main".into(),
             oidc_provider: None,
         }),
         network: Network::Managed {

@@ -75,6 +75,14 @@ pub fn way(kind: &str) -> &'static str {
             "make a role of another name, deploy the services with it, then let this one go: running tasks lose their \
              rights with their role"
         }
+        "AWS::IAM::ManagedPolicy" => {
+            "attach a policy of another name beside this one, then let this one go: what has it as its boundary may do \
+             nothing without it"
+        }
+        "AWS::IAM::OIDCProvider" => {
+            "an account has one for GitHub, which others may trust: keep it, and give its ARN as \
+             `identity.oidc-provider`"
+        }
         "AWS::ServiceDiscovery::Service" | "AWS::ServiceDiscovery::PrivateDnsNamespace" => {
             "add the new name beside this one, let the callers use it, then let this one go: callers find nothing while \
              it is made anew"

@@ -147,11 +147,11 @@ struct Deciding<'a> {
 impl<'a> Deciding<'a> {
     fn new(env: &'a Environment, world: &'a World, kind: &StackKind, desired: &'a StackDesired) -> Self {
         let name = env.stack_name(&desired.key);
-        let mut tags = BTreeMap::from([
-            (Stack::APP.to_owned(), env.app.clone()),
-            (Stack::STAGE.to_owned(), kind.stage.to_owned()),
-        ]);
-        // A stack that environments share must not change hands with each run.
+        let mut tags = BTreeMap::from([(Stack::STAGE.to_owned(), kind.stage.to_owned())]);
+        // A stack that environments or apps share must not change hands with each run.
+        if name.starts_with(&env.app) {
+            tags.insert(Stack::APP.to_owned(), env.app.clone());
+        }
         if name.starts_with(&env.prefix()) {
             tags.insert(Stack::ENVIRONMENT.to_owned(), env.name.clone());
         }

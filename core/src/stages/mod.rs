@@ -31,6 +31,7 @@ use render_taskdef::facts_asked;
 pub use rollback::rollback;
 
 use crate::{
+    infra,
     plan::{Action, Ask, Node, NodeId, Refusal, World},
     workflow::Environment,
 };
@@ -109,6 +110,8 @@ pub trait Stage: Send + Sync {
 fn stack_node(env: &Environment, key: &str) -> NodeId {
     if env.extra_stacks.contains_key(key) {
         NodeId::scoped("extra-stacks", key)
+    } else if key == infra::identity::PROVIDER {
+        NodeId::scoped("bootstrap-identity", key)
     } else if let Some(service) = key.strip_prefix("service-") {
         NodeId::scoped("bootstrap-services", service)
     } else {

@@ -83,10 +83,11 @@ pub fn orphan_services(env: &Environment, world: &World) -> Vec<String> {
 
 /// The nodes of a removal, each after those it needs, whatever of them is still there.
 pub fn removal(env: &Environment, world: &World, removal: Removal) -> Vec<Step> {
-    let up = match removal {
+    let mut up = match removal {
         Removal::Everything { .. } => contracted(pipeline(env)),
         Removal::Orphans => Vec::new(),
     };
+    up.retain(|step| step.stage.name() != IDENTITY);
     let of_up = |step: &Step| (step.node.id.clone(), Node { needs: Vec::new(), ..step.node.clone() });
     let mut nodes: BTreeMap<NodeId, Node> = up.iter().map(of_up).collect();
     for step in &up {

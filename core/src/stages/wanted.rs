@@ -76,6 +76,10 @@ impl Wanted {
             .map(|(name, source)| {
                 let value = match source {
                     Source::Output { stack, output } => world.output(env, stack, output),
+                    Source::IfMade { stack, output } => {
+                        let found = world.stacks.get(&env.stack_name(stack)).and_then(|seen| seen.outputs.get(output));
+                        found.cloned().unwrap_or_else(|| Value::Known(String::new()))
+                    }
                     Source::Text(text) => text.resolve(&world.outputs(env)),
                     Source::Literal(text) => Value::Known(text.clone()),
                     Source::Protect => Value::Known(protect.to_string()),

@@ -94,6 +94,10 @@ pub struct Identity {
     pub repository: String,
     /// The repository's numeric id, which survives a rename and cannot be recycled.
     pub repository_id: String,
+    /// The owner's numeric id, where the repository's tokens carry both ids.
+    pub owner_id: Option<String>,
+    /// The branch that deploys.
+    pub branch: String,
     /// The account's OIDC provider where it has one already.
     pub oidc_provider: Option<String>,
 }
@@ -256,10 +260,13 @@ impl Environment {
         format!("{}-{}", self.app, self.name)
     }
 
-    /// The physical name of the stack with this key. The registry's is shared by the environments of an account.
+    /// The physical name of the stack with this key. The registry's is shared by the environments of an account,
+    /// the OIDC provider's by all apps in it.
     pub fn stack_name(&self, key: &str) -> String {
         match key {
             "registry" => format!("{}-registry", self.app),
+            // An account has one, whatever apps are in it.
+            "oidc-provider" => "github-oidc-provider".to_owned(),
             key => format!("{}-{key}", self.prefix()),
         }
     }

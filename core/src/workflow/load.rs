@@ -13,8 +13,20 @@ use super::{Environment, ImageSource, Origins, Sibling, check};
 use crate::text::{Span, nearest};
 
 /// The stacks that every environment may have; a service's is `service-NAME`.
-pub(super) const STACKS: [&str; 10] =
-    ["registry", "network", "certificate", "cluster", "database", "edge", "cdn", "dns", "monitoring", "backup"];
+pub(super) const STACKS: [&str; 12] = [
+    "oidc-provider",
+    "identity",
+    "registry",
+    "network",
+    "certificate",
+    "cluster",
+    "database",
+    "edge",
+    "cdn",
+    "dns",
+    "monitoring",
+    "backup",
+];
 
 /// What is known beside the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! The end of an environment: what goes, what stays, and that a destroy which was stopped is finished by the next.
 
 use futures_util::{StreamExt, stream};
+use runner::aws::Clients;
 use runner_core::stages::Removal;
 
 use super::{
@@ -9,12 +10,19 @@ use super::{
 };
 use crate::support::{
     app::{App, EXAMPLE, Ran},
-    inventory::{inventory, whole},
+    inventory::{inventory as everything, whole},
     proxy::Effect,
 };
 
 const KEEPING: Option<Removal> = Some(Removal::Everything { purge: false });
 const PURGING: Option<Removal> = Some(Removal::Everything { purge: true });
+
+/// What is there but for the identity, which is an administrator's and stays.
+async fn inventory(clients: &Clients) -> Vec<String> {
+    let mut all = everything(clients).await;
+    all.retain(|line| !["-identity whole", "stack github-oidc-provider whole"].iter().any(|end| line.ends_with(end)));
+    all
+}
 
 async fn brought_up(file: &str, name: &str) -> App {
     let app = fresh(file).await;

@@ -96,6 +96,8 @@ fn identity(keys: IdentityKeys) -> Identity {
     Identity {
         repository: keys.repository.0,
         repository_id: keys.repository_id.0,
+        owner_id: keys.owner_id.map(|id| id.0),
+        branch: keys.branch.0,
         oidc_provider: keys.oidc_provider.map(|arn| arn.0),
     }
 }

@@ -53,6 +53,12 @@ section! {
         /// The repository's numeric id, which survives a rename and cannot be taken over.
         /// `gh api repos/OWNER/NAME --jq .id` shows it.
         repository_id: NumericId,
+        /// The numeric id of its owner. Repositories made, renamed or moved since July 2026 name themselves by both ids in
+        /// the token that AWS checks; for those it must be given.
+        /// `gh api repos/OWNER/NAME --jq .owner.id` shows it.
+        owner_id: Option<NumericId>,
+        /// The branch that deploys; a job on any other ref gets no deploy role.
+        branch: BranchName = "main",
         /// The account's OIDC provider for GitHub, where it has one already.
         oidc_provider: Option<OidcArn>,
     }

@@ -124,6 +124,16 @@ word! {
 }
 
 word! {
+    /// A branch.
+    BranchName literal "the name of a branch", "main", "^[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$", is_branch
+}
+
+fn is_branch(text: &str) -> bool {
+    let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    first && text.len() <= 200 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._/-".contains(&byte))
+}
+
+word! {
     /// A domain or host name.
     Host "a host name in lower case", "api.example.com", is_host
 }
