@@ -101,6 +101,7 @@ async fn a_service_comes_and_goes() {
             "pushed stand-in image finance-app/worker",
             "registered finance-app-staging-worker:1",
             "updated stack finance-app-registry",
+            "updated stack finance-app-staging-identity",
             "updated stack finance-app-staging-monitoring",
         ]
     );
@@ -112,7 +113,8 @@ async fn a_service_comes_and_goes() {
     app.allow_replace = vec!["WorkerRepository".to_owned()];
     let gone = app.run("staging").await;
     assert_eq!(gone.troubles(), NOTHING);
-    assert_eq!(gone.changed(), ["updated stack finance-app-registry", "updated stack finance-app-staging-monitoring"]);
+    let updated = ["registry", "staging-identity", "staging-monitoring"];
+    assert_eq!(gone.changed(), updated.map(|stack| format!("updated stack finance-app-{stack}")));
     let plan = app.plan("staging").await;
     assert_eq!(plan.orphans, ["service worker", "stack finance-app-staging-service-worker"]);
     assert_eq!(service(&app, "worker").await.running_count(), 1, "what is not in the file is not taken away unasked");

@@ -45,7 +45,7 @@ async fn a_schedule_names_the_revision_and_an_unchanged_one_is_one_look() {
     assert_eq!(revision(&schedule), "shop-staging-nightly:1");
     let target = schedule.target().unwrap();
     assert!(target.arn().ends_with(":cluster/shop-staging"), "{}", target.arn());
-    assert!(target.role_arn().contains("SchedulerRole"), "{}", target.role_arn());
+    assert!(target.role_arn().ends_with(":role/shop-staging-nightly-scheduler"), "{}", target.role_arn());
     let network = target.ecs_parameters().unwrap().network_configuration().unwrap().awsvpc_configuration().unwrap();
     assert_eq!((network.subnets().len(), network.security_groups().len()), (2, 1));
 
