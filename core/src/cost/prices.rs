@@ -1,4 +1,5 @@
-//! The price table: AWS's list prices on demand, by service, with the page they come from and the day it was read.
+//! The price table: AWS's list prices on demand, by service, with the page to check each against and the day it was
+//! noted. Not every one was compared with that page: docs/cost.md.
 //!
 //! [`prices.json`](prices.json) is the data. A price that is not in it is not guessed: what it would price is named as
 //! not priced. A key is `NAME/UNIT`; a price that is the same in every region stands under `global`.
@@ -25,8 +26,8 @@ pub struct Prices {
 pub struct ServicePrices {
     /// AWS's page.
     pub source: String,
-    /// The day it was read: `2026-11-25`.
-    pub read: String,
+    /// The day it was noted: `2026-11-25`.
+    pub noted: String,
     /// `NAME/UNIT` → region → amount.
     prices: BTreeMap<String, BTreeMap<String, String>>,
 }
@@ -56,9 +57,9 @@ impl Prices {
         fargate.into_iter().flat_map(BTreeMap::keys).map(String::as_str).collect()
     }
 
-    /// The oldest day on which a price of the table was read.
-    pub fn read(&self) -> &str {
-        self.services.values().map(|service| service.read.as_str()).min().unwrap_or_default()
+    /// The oldest day on which a price of the table was noted.
+    pub fn noted(&self) -> &str {
+        self.services.values().map(|service| service.noted.as_str()).min().unwrap_or_default()
     }
 }
 
@@ -72,7 +73,7 @@ mod tests {
         assert_eq!(prices.hours, 730);
         for (name, service) in &prices.services {
             assert!(service.source.starts_with("https://aws.amazon.com/"), "{name}");
-            assert!(service.read.parse::<jiff::civil::Date>().is_ok(), "{name}: {}", service.read);
+            assert!(service.noted.parse::<jiff::civil::Date>().is_ok(), "{name}: {}", service.noted);
             for (key, by_region) in &service.prices {
                 assert!(key.contains('/') && !by_region.is_empty(), "{name}: {key}");
                 for (region, price) in by_region {

@@ -27,7 +27,7 @@ pub struct CostReport {
     /// The currency of all amounts.
     pub currency: &'static str,
     /// The day on which the prices were read.
-    pub prices_read: &'static str,
+    pub prices_noted: &'static str,
     /// Whether the table has prices for the region at all.
     pub region_known: bool,
     /// What it costs.
@@ -43,7 +43,7 @@ impl CostReport {
             exit_code: 0,
             duration_ms,
             currency: "USD",
-            prices_read: prices().read(),
+            prices_noted: prices().noted(),
             region_known: Estimate::knows(env),
             estimate: Estimate::of(env),
         }
@@ -58,7 +58,7 @@ impl CostReport {
             false => (Mark::Waiting, format!("{env}: there are no prices for {region}")),
         };
         let mut safe =
-            format!("list prices on demand, read {}; free tiers, discounts and taxes left out", self.prices_read);
+            format!("list prices on demand, noted {}; free tiers, discounts and taxes left out", self.prices_noted);
         if estimate.monthly_most > estimate.monthly {
             safe.push_str(&format!("; up to {}/month when scaled out", estimate.monthly_most));
         }
@@ -233,11 +233,11 @@ mod tests {
         let lines: Vec<String> =
             shown.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         assert_eq!(lines[0], format!("· staging costs {} · us-east-1", report.estimate.sum()));
-        let (read, most) = (report.prices_read, report.estimate.monthly_most);
+        let (noted, most) = (report.prices_noted, report.estimate.monthly_most);
         assert_eq!(
             lines[1],
             format!(
-                "list prices on demand, read {read}; free tiers, discounts and taxes left out; up to {most}/month when \
+                "list prices on demand, noted {noted}; free tiers, discounts and taxes left out; up to {most}/month when \
                  scaled out"
             )
         );
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(
             keys(&json),
             "app commit currency duration_ms environment exit_code file items log monthly monthly_most not_priced \
-             prices_read region region_known started_at usage"
+             prices_noted region region_known started_at usage"
         );
         assert_eq!(
             keys(&json["items"][0]),

@@ -89,9 +89,9 @@ fn costs(page: &mut Page, env: &Environment) {
         false => String::new(),
     };
     page.paragraph(&format!(
-        "{}{scaled}. List prices on demand, read {}; free tiers, discounts and taxes are left out.",
+        "{}{scaled}. List prices on demand, noted {}; free tiers, discounts and taxes are left out.",
         estimate.sum(),
-        prices().read()
+        prices().noted()
     ));
     let monthly = |item: &Item| match item.basis {
         Basis::Fixed => item.monthly.map(|monthly| monthly.to_string()).unwrap_or_default(),
