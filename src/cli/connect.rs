@@ -13,7 +13,7 @@ use runner_core::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{args::Progress, load::Found, paths::Workspace, sink, stop::Stop, usage};
+use super::{args::Progress, load::Found, millis, paths::Workspace, sink, stop::Stop, usage};
 use crate::{
     run::{Endpoint, local_account},
     sandbox::{self, Sandbox},
@@ -47,7 +47,7 @@ fn parse(found: &Found, style: Style, started: Instant) -> Result<Workflow, Stop
 
 fn checked(found: &Found, problems: &Problems, names: Vec<String>, style: Style, started: Instant) -> Checked {
     let findings = |list: &[Problem]| list.iter().map(|problem| finding(&found.name, problem)).collect();
-    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = millis(started);
     let shown = problems.render(style.color);
     Checked::new(&found.name, names, findings(&problems.problems), findings(&problems.warnings), shown, took)
 }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::report::CostReport;
 
 use super::{
-    load,
+    load, millis,
     settings::Settings,
     stop::{Done, answer},
 };
@@ -22,7 +22,7 @@ pub fn run(settings: &Settings, _args: &Args) -> Done {
     let started = Instant::now();
     let loaded = load::load(settings, &["cost"])?;
     let mut report = CostReport::of(&loaded.header, &loaded.environment, 0);
-    report.duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    report.duration_ms = millis(started);
     answer(settings, &report.card(), &report);
     Ok(report.exit_code)
 }

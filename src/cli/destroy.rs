@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::stages::Removal;
 
 use super::{
-    confirm, follow, load,
+    confirm, follow, load, millis,
     settings::Settings,
     signals::or_cancelled,
     stop::{Done, Stop},
@@ -40,7 +40,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     };
     let plan = or_cancelled("planning", Some(&loaded.header), work).await?;
     if !plan.is_empty() && plan.refusals().next().is_none() {
-        let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let took = millis(started);
         confirm::show(settings, &loaded, &plan, took);
         let name = &loaded.environment.name;
         confirm::typed(settings, &loaded.header, &format!("destroying {name}"), name).await?;

@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::{plan::drift, report::DriftReport};
 
 use super::{
-    load,
+    load, millis,
     settings::Settings,
     signals::or_cancelled,
     stop::{Done, answer},
@@ -29,7 +29,7 @@ pub async fn run(settings: &Settings, _: &Args) -> Done {
     let (world, observed, stacks) = or_cancelled("looking for drift", Some(&loaded.header), work).await?;
     let env = &loaded.environment;
     let services = env.services.keys().filter(|name| world.service(name).is_some()).count();
-    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = millis(started);
     let report = DriftReport::of(&loaded.header, drift(env, &world, &observed), (stacks, services), took);
     answer(settings, &report.card(), &report);
     Ok(report.exit_code)

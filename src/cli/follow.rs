@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     args::Format,
     load::Loaded,
+    millis,
     progress::{FRAME, View},
     publish::{Told, publish},
     settings::Settings,
@@ -19,10 +20,7 @@ use super::{
     sink,
     stop::{Done, Stop},
 };
-use crate::{
-    github::Live,
-    run::{Ended, Options},
-};
+use crate::{github::Live, run::Options};
 
 /// Runs what was asked for to its end, or until a person has had enough.
 pub async fn follow(settings: &Settings, loaded: &Loaded, services: &[String], ask: impl FnOnce(&mut Options)) -> Done {
@@ -65,7 +63,7 @@ pub async fn follow(settings: &Settings, loaded: &Loaded, services: &[String], a
     let duration_ms = millis(started);
     let fault = ended.as_ref().and_then(|ended| ended.fault.as_ref()).map(|fault| fault.cleaned(sink::redact));
     let end = match &ended {
-        Some(ended) => End { fault: fault.as_ref(), ..end(ended, duration_ms) },
+        Some(ended) => End { fault: fault.as_ref(), ..ended.end(duration_ms) },
         None => End { cancelled: true, duration_ms, ..End::default() },
     };
     let outcome = Outcome::of(header, &watch.fold, end);
@@ -129,24 +127,6 @@ impl Watch<'_> {
         self.fold.apply(event);
         self.view.event(&self.fold, event);
         self.view.tick(self.header, &self.fold, millis(self.started));
-    }
-}
-
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn end(ended: &Ended, duration_ms: u64) -> End<'_> {
-    End {
-        plan: ended.plan.as_ref(),
-        fault: ended.fault.as_ref(),
-        cancelled: ended.cancelled,
-        timed_out: ended.timed_out,
-        calls: ended.calls,
-        cost: ended.cost,
-        images: Some(&ended.images),
-        deployments: Some(&ended.deployments),
-        duration_ms,
     }
 }
 

@@ -2,7 +2,14 @@
 
 use std::{io::Read, sync::Arc};
 
-use runner_core::{iam, plan::Fault, report::Header, text::Secret, workflow::Environment};
+use runner_core::{
+    iam,
+    infra::access,
+    plan::Fault,
+    report::Header,
+    text::Secret,
+    workflow::{Environment, Identity},
+};
 
 use super::{settings::variable, sink, usage};
 use crate::{
@@ -122,15 +129,17 @@ pub fn credentials(job: Option<&Arc<Job>>, env: &Environment, header: &Header) -
     Ok(Credentials::Web(WebIdentity::new(role, &session, fetch, explain, learn)))
 }
 
-/// The `sub` that the trust of a role of ours names; none where the role is not ours.
+/// The subjects that the trust of a role of ours names; none where the role is not ours. A file without `identity` says
+/// nothing of the trust: then it is what ours would be for the job's own repository.
 fn trusted(job: &Job, env: &Environment, role: &str) -> Vec<String> {
-    let repository = &job.context.repository;
-    let of = |kind| iam::role_arn(env, kind).is_some_and(|arn| arn == role);
-    if of(iam::Job::Deploy) {
-        vec![format!("repo:{repository}:environment:{}", env.name)]
-    } else if of(iam::Job::Plan) {
-        vec![format!("repo:{repository}:pull_request"), format!("repo:{repository}:environment:{}", env.name)]
-    } else {
-        Vec::new()
-    }
+    let identity = env.identity.clone().unwrap_or_else(|| Identity {
+        repository: job.context.repository.to_string(),
+        repository_id: String::new(),
+        owner_id: None,
+        branch: "main".to_owned(),
+        oidc_provider: None,
+    });
+    let ours = [iam::Job::Deploy, iam::Job::Plan];
+    let kind = ours.into_iter().find(|kind| iam::role_arn(env, *kind).is_some_and(|arn| arn == role));
+    kind.map(|kind| access::subjects(env, &identity, kind)).unwrap_or_default()
 }

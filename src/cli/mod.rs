@@ -113,3 +113,8 @@ fn wait(command: impl Future<Output = Done>) -> Done {
 fn usage(doing: &str, message: impl Into<String>, hint: impl Into<String>) -> Fault {
     Fault::new(doing, message.into()).with_hint(hint).with_exit(Exit::Usage)
 }
+
+/// Milliseconds since then.
+fn millis(since: std::time::Instant) -> u64 {
+    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+}

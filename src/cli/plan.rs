@@ -12,6 +12,7 @@ use super::{
     connect,
     job::Job,
     load::{self, Loaded},
+    millis,
     publish::{Told, publish},
     settings::Settings,
     signals::or_cancelled,
@@ -72,7 +73,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         crate::run::plan_and_world(&loaded.environment, &options).await
     };
     let (plan, world) = or_cancelled("planning", Some(&loaded.header), work).await?;
-    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = millis(started);
     let notes = plan.notes.iter().map(|(_, note)| note.clone());
     let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(notes).collect();
     let limit = args.fail_on.iter().find_map(|on| match on {
@@ -110,7 +111,7 @@ fn offline(settings: &Settings, loaded: &Loaded, job: &Job, started: Instant) ->
         words::count(templates.len(), "stack"),
         words::count(definitions.len(), "service")
     );
-    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = millis(started);
     let cost = CostReport::of(&loaded.header, &loaded.environment, took);
     let card = Card::offline(&loaded.header, &loaded.warnings, &described, &from, &cost);
     let report = json!({

@@ -5,7 +5,7 @@ use std::time::Instant;
 use runner_core::report::StatusReport;
 
 use super::{
-    load,
+    load, millis,
     settings::Settings,
     signals::or_cancelled,
     stop::{Done, answer},
@@ -31,7 +31,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         crate::run::world(&loaded.environment, &options).await
     };
     let world = or_cancelled("reading what is there", Some(&loaded.header), work).await?;
-    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = millis(started);
     let report = StatusReport::of(&loaded.header, &loaded.environment, &world, &args.services, took);
     answer(settings, &report.card(), &report);
     Ok(report.exit_code)

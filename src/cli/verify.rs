@@ -8,7 +8,7 @@ use runner_core::{
 };
 
 use super::{
-    load,
+    load, millis,
     settings::Settings,
     signals::or_cancelled,
     stop::{Done, answer},
@@ -35,7 +35,7 @@ pub async fn run(settings: &Settings, _: &Args) -> Done {
         what: "GitHub environment",
         answer: Answer::NotChecked("this version asks GitHub nothing".to_owned()),
     });
-    let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let took = millis(started);
     let report = VerifyReport::of(&loaded.header, checks, took);
     answer(settings, &report.card(), &report);
     Ok(report.exit_code)

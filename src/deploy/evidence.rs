@@ -200,6 +200,12 @@ async fn lines(place: &Place<'_>, name: &str, task: &str) -> Option<Piece> {
 /// The stopped tasks of a revision that a deployment started.
 async fn stopped_tasks(place: &Place<'_>, rollout: Option<&str>, since: Option<f64>) -> Result<Vec<Json>, Fault> {
     let Place { clients, cluster, service, revision, .. } = *place;
+    let tasks = stopped(clients, cluster, service).await?;
+    Ok(tasks.into_iter().filter(|task| is_ours(task, revision, rollout, since)).collect())
+}
+
+/// Every stopped task of a service that ECS still knows, for about an hour.
+pub(super) async fn stopped(clients: &Clients, cluster: &str, service: &str) -> Result<Vec<Json>, Fault> {
     let doing = || format!("looking for stopped tasks of {service} in {cluster}");
     let body = json!({ "cluster": cluster, "serviceName": service, "desiredStatus": "STOPPED" });
     let arns: Vec<Json> = pages!(clients.ecs(), list_tasks, body, doing(), "taskArns")?;
@@ -208,7 +214,7 @@ async fn stopped_tasks(place: &Place<'_>, rollout: Option<&str>, since: Option<f
     for chunk in arns.chunks(100) {
         let body = json!({ "cluster": cluster, "tasks": chunk });
         let answer = call!(clients.ecs(), describe_tasks, body, doing())?;
-        tasks.extend(list(&answer, "tasks").iter().filter(|task| is_ours(task, revision, rollout, since)).cloned());
+        tasks.extend(list(&answer, "tasks").iter().cloned());
     }
     Ok(tasks)
 }

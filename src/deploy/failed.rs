@@ -1,9 +1,9 @@
 //! The last task of a service that failed: what ECS says of it, and the last lines of each of its containers.
 
 use runner_core::{plan::Fault, text::Foreign};
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::{call, evidence, list, logs::Stream, text};
+use super::{evidence, list, logs::Stream, text};
 use crate::aws::Clients;
 
 /// Lines of each container.
@@ -28,7 +28,7 @@ pub async fn last_stopped(
     service: &str,
     log_group: &str,
 ) -> Result<Option<StoppedTask>, Fault> {
-    let tasks = stopped(clients, cluster, service).await?;
+    let tasks = evidence::stopped(clients, cluster, service).await?;
     let newest = |failed: bool| {
         let those = tasks.iter().filter(|task| !failed || by_itself(task));
         those.max_by(|one, other| stopped_at(one).total_cmp(&stopped_at(other)))
@@ -52,28 +52,4 @@ fn by_itself(task: &Json) -> bool {
 
 fn stopped_at(task: &Json) -> f64 {
     task["stoppedAt"].as_f64().unwrap_or_default()
-}
-
-/// Every stopped task that ECS still knows: a hundred a page.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html>
-async fn stopped(clients: &Clients, cluster: &str, service: &str) -> Result<Vec<Json>, Fault> {
-    let doing = || format!("looking for stopped tasks of {service} in {cluster}");
-    let (mut tasks, mut token) = (Vec::new(), None::<String>);
-    loop {
-        let mut body = json!({ "cluster": cluster, "serviceName": service, "desiredStatus": "STOPPED" });
-        if let Some(token) = &token {
-            body["nextToken"] = token.as_str().into();
-        }
-        let answer = call!(clients.ecs(), list_tasks, body, doing())?;
-        let arns = list(&answer, "taskArns");
-        if !arns.is_empty() {
-            let body = json!({ "cluster": cluster, "tasks": arns });
-            let described = call!(clients.ecs(), describe_tasks, body, doing())?;
-            tasks.extend(list(&described, "tasks").to_vec());
-        }
-        token = answer["nextToken"].as_str().map(str::to_owned);
-        if token.is_none() {
-            return Ok(tasks);
-        }
-    }
 }

@@ -10,7 +10,7 @@ use runner_core::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Emit, Poller, call, list, means, rule, text};
+use super::{Emit, Poller, call, list, means, pages, rule, text};
 use crate::aws::{Clients, Code, fault};
 
 /// Between two looks at what ends.
@@ -25,23 +25,12 @@ const TASKS_A_CALL: usize = 100;
 
 /// The names of the services of a cluster; none where there is no such cluster.
 pub async fn cluster_services(clients: &Clients, cluster: &str) -> Result<BTreeSet<String>, Fault> {
-    let mut names = BTreeSet::new();
-    let mut token = Json::Null;
-    loop {
-        let mut body = json!({ "cluster": cluster, "maxResults": 100 });
-        if !token.is_null() {
-            body["nextToken"] = token;
-        }
-        let answer = match call!(clients.ecs(), list_services, body, format!("listing the services in {cluster}")) {
-            Err(fault) if means(&fault, Code::NotFound) => return Ok(names),
-            answer => answer?,
-        };
-        let arns = list(&answer, "serviceArns").iter().filter_map(Json::as_str);
-        names.extend(arns.filter_map(|arn| arn.rsplit('/').next()).map(str::to_owned));
-        token = answer["nextToken"].clone();
-        if token.is_null() {
-            return Ok(names);
-        }
+    let body = json!({ "cluster": cluster, "maxResults": 100 });
+    let doing = || format!("listing the services in {cluster}");
+    let arns: Result<Vec<Json>, Fault> = pages!(clients.ecs(), list_services, body, doing(), "serviceArns");
+    match arns {
+        Err(fault) if means(&fault, Code::NotFound) => Ok(BTreeSet::new()),
+        arns => Ok(arns?.iter().filter_map(|arn| arn.as_str()?.rsplit('/').next()).map(str::to_owned).collect()),
     }
 }
 
@@ -53,28 +42,13 @@ pub async fn revisions(clients: &Clients, family: &str) -> Result<Vec<String>, F
 }
 
 async fn revisions_that_are(clients: &Clients, family: &str, status: &str) -> Result<Vec<String>, Fault> {
-    let mut found = Vec::new();
-    let mut token = Json::Null;
-    loop {
-        let mut body = json!({ "familyPrefix": family, "status": status });
-        if !token.is_null() {
-            body["nextToken"] = token;
-        }
-        let doing = format!("listing the revisions of {family}");
-        let answer = call!(clients.ecs(), list_task_definitions, body, doing)?;
-        let arns = list(&answer, "taskDefinitionArns").iter().filter_map(Json::as_str);
-        // `…:task-definition/FAMILY:NUMBER`; some endpoints give every family that begins so.
-        found.extend(
-            arns.filter(|arn| {
-                arn.rsplit('/').next().and_then(|name| name.rsplit_once(':')).is_some_and(|it| it.0 == family)
-            })
-            .map(str::to_owned),
-        );
-        token = answer["nextToken"].clone();
-        if token.is_null() {
-            return Ok(found);
-        }
-    }
+    let body = json!({ "familyPrefix": family, "status": status });
+    let doing = || format!("listing the revisions of {family}");
+    let arns: Vec<Json> = pages!(clients.ecs(), list_task_definitions, body, doing(), "taskDefinitionArns")?;
+    // `…:task-definition/FAMILY:NUMBER`; some endpoints give every family that begins so.
+    let is_of =
+        |arn: &&str| arn.rsplit('/').next().and_then(|name| name.rsplit_once(':')).is_some_and(|it| it.0 == family);
+    Ok(arns.iter().filter_map(Json::as_str).filter(is_of).map(str::to_owned).collect())
 }
 
 /// The rules of a listener; none where there is no such listener.
@@ -204,22 +178,12 @@ async fn end_tasks(clients: &Clients, cluster: &str, family: &str, emit: Emit<'_
 }
 
 async fn tasks(clients: &Clients, cluster: &str, family: &str, status: &str) -> Result<Vec<String>, Fault> {
-    let mut found = Vec::new();
-    let mut token = Json::Null;
-    loop {
-        let mut body = json!({ "cluster": cluster, "family": family, "desiredStatus": status });
-        if !token.is_null() {
-            body["nextToken"] = token;
-        }
-        let answer = match call!(clients.ecs(), list_tasks, body, format!("listing the tasks of {family}")) {
-            Err(fault) if means(&fault, Code::NotFound) => return Ok(Vec::new()),
-            answer => answer?,
-        };
-        found.extend(list(&answer, "taskArns").iter().filter_map(Json::as_str).map(str::to_owned));
-        token = answer["nextToken"].clone();
-        if token.is_null() {
-            return Ok(found);
-        }
+    let body = json!({ "cluster": cluster, "family": family, "desiredStatus": status });
+    let arns: Result<Vec<Json>, Fault> =
+        pages!(clients.ecs(), list_tasks, body, format!("listing the tasks of {family}"), "taskArns");
+    match arns {
+        Err(fault) if means(&fault, Code::NotFound) => Ok(Vec::new()),
+        arns => Ok(arns?.iter().filter_map(Json::as_str).map(str::to_owned).collect()),
     }
 }
 

@@ -23,7 +23,7 @@ use std::{
 use runner_core::{
     cost::{CostChange, CostSum},
     plan::{Action, Fault, Plan, Wish, World, digest},
-    report::{Event, Fact},
+    report::{End, Event, Fact},
     stages::{Removal, Step, approve, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal, rollback},
     workflow::Environment,
 };
@@ -170,6 +170,23 @@ pub struct Ended {
     pub images: BTreeMap<String, String>,
     /// The newest deployment by service.
     pub deployments: BTreeMap<String, String>,
+}
+
+impl Ended {
+    /// As a report takes it, after so many milliseconds.
+    pub fn end(&self, duration_ms: u64) -> End<'_> {
+        End {
+            plan: self.plan.as_ref(),
+            fault: self.fault.as_ref(),
+            cancelled: self.cancelled,
+            timed_out: self.timed_out,
+            calls: self.calls,
+            cost: self.cost,
+            images: Some(&self.images),
+            deployments: Some(&self.deployments),
+            duration_ms,
+        }
+    }
 }
 
 /// Plans; never writes.

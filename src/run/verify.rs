@@ -21,18 +21,18 @@ pub async fn verify(env: &Environment, options: &Options) -> Result<Vec<Check>, 
     let edge = Edge::new(env, options).await;
     let mut world = edge.world(false).await?;
     loop {
-        let asks: BTreeSet<_> =
-            verify::asks(env, &world).into_iter().filter(|ask| !world.answered.contains(ask)).collect();
-        if asks.is_empty() {
+        let asks = verify::asks(env, &world);
+        if asks.iter().all(|ask| world.answered.contains(ask)) {
             break;
         }
-        look::ask(&edge, &asks, false).await?.into_world(asks, &mut world);
+        look::learn_all(&edge, asks, &mut world).await?;
     }
-    let mut found = Found {
-        groups: deploy::target_group_facts(&edge.clients, &verify::target_groups(env, &world)).await?,
-        log_groups: deploy::log_groups(&edge.clients, &format!("/ecs/{}", env.prefix())).await?,
-        ..Found::default()
-    };
+    let (target_groups, prefix) = (verify::target_groups(env, &world), format!("/ecs/{}", env.prefix()));
+    let (groups, log_groups) = tokio::try_join!(
+        deploy::target_group_facts(&edge.clients, &target_groups),
+        deploy::log_groups(&edge.clients, &prefix)
+    )?;
+    let mut found = Found { groups, log_groups, ..Found::default() };
     let repositories: BTreeSet<String> = env.pushed().map(|service| env.repository(&service.name)).collect();
     let ours = |reference: &str| {
         let (name, digest) = reference.split_once('@')?;

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use runner::run::{Ended, Options};
 use runner_core::{
-    report::{End, Event, Fact, Fold, Header, Outcome},
+    report::{Event, Fact, Fold, Header, Outcome},
     workflow::Environment,
 };
 use tokio_util::sync::CancellationToken;
@@ -26,18 +26,7 @@ pub async fn run(env: &Environment, options: &Options) -> Ran {
     }
     let mut fold = Fold::default();
     events.iter().for_each(|event| fold.apply(event));
-    let end = End {
-        plan: ended.plan.as_ref(),
-        fault: ended.fault.as_ref(),
-        cancelled: ended.cancelled,
-        timed_out: ended.timed_out,
-        calls: ended.calls,
-        cost: ended.cost,
-        images: Some(&ended.images),
-        deployments: Some(&ended.deployments),
-        duration_ms: 0,
-    };
-    let outcome = Outcome::of(&Header::of(env, Timestamp::UNIX_EPOCH), &fold, end);
+    let outcome = Outcome::of(&Header::of(env, Timestamp::UNIX_EPOCH), &fold, ended.end(0));
     Ran { events, ended, outcome }
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use crate::workflow::{Environment, Service};
+
 /// Which node: a stage's name and its scope (a service, or a stack's key); a stage about everything has none.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
@@ -47,4 +49,11 @@ pub struct Node {
     pub service: Option<String>,
     /// What must be done before. Ids of nodes that this environment does not have are passed over.
     pub needs: Vec<NodeId>,
+}
+
+impl Node {
+    /// The service it belongs to, where that is in the environment.
+    pub fn service_in<'e>(&self, env: &'e Environment) -> Option<&'e Service> {
+        env.services.get(self.service.as_deref()?)
+    }
 }

@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::run_task::input;
 use crate::{
     plan::{Known, RunTask as Run, World, digest},
-    service::{self, stack_key},
+    service::stack_key,
     workflow::{Environment, Service, Value},
 };
 
@@ -26,23 +27,13 @@ pub fn run(
     world: &World,
 ) -> Run {
     let known = Known { env, world };
-    let settings = service::settings(env, service, &known).json;
     let started_by = mark(revision, command);
     let runs = world.task_runs.get(&started_by);
     let running = runs.and_then(|runs| runs.iter().find(|run| !run.stopped)).map(|run| run.arn.clone());
     Run {
         service: service.name.clone(),
         purpose: "task".to_owned(),
-        input: json!({
-            "networkConfiguration": settings["networkConfiguration"],
-            // Nobody wants to begin anew because of a Spot interruption.
-            "capacityProviderStrategy": [{ "capacityProvider": "FARGATE", "weight": 1, "base": 0 }],
-            "enableECSManagedTags": true,
-            "propagateTags": "TASK_DEFINITION",
-            "startedBy": started_by,
-            "clientToken": digest(&json!([started_by, nonce])),
-            "overrides": { "containerOverrides": [{ "name": service.name, "command": command }] },
-        }),
+        input: input(service, command, &started_by, &digest(&json!([started_by, nonce])), &known),
         revision: Value::Known(revision.to_owned()),
         container: service.name.clone(),
         command: command.to_vec(),

@@ -4,7 +4,7 @@
 
 use serde_json::Value as Json;
 
-use super::{Removal, Stage, facts_asked, removal, stack_node};
+use super::{Removal, Stage, removal, revision_asked, stack_node};
 use crate::{
     plan::{
         Action, Ask, Change, DesiredService, Exit, Follow, Known, MarkService, Node, NodeId, PutRule, PutScaling,
@@ -46,19 +46,12 @@ impl Stage for DeployService {
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
-        let mut asks = facts_asked(env, service, world);
-        let known = asks.iter().all(|ask| world.answered.contains(ask));
-        if known && !DesiredService::of(env, service, world).is_deployed(world) {
-            asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
-        }
-        asks
+        let Some(service) = node.service_in(env) else { return Vec::new() };
+        revision_asked(env, service, world)
     }
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else {
-            return Ok(Vec::new());
-        };
+        let Some(service) = node.service_in(env) else { return Ok(Vec::new()) };
         let desired = DesiredService::of(env, service, world);
         match world.service(&service.name) {
             Some(seen) if seen.status == "DRAINING" => Err(draining(env, service)),

@@ -35,20 +35,12 @@ impl Stage for RenderTaskdef {
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
-        let mut asks = facts_asked(env, service, world);
-        // Only a service that differs costs a look at its revisions.
-        let first_answers = asks.iter().all(|ask| world.answered.contains(ask));
-        if first_answers && !DesiredService::of(env, service, world).is_deployed(world) {
-            asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
-        }
-        asks
+        let Some(service) = node.service_in(env) else { return Vec::new() };
+        revision_asked(env, service, world)
     }
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else {
-            return Ok(Vec::new());
-        };
+        let Some(service) = node.service_in(env) else { return Ok(Vec::new()) };
         let desired = DesiredService::of(env, service, world);
         if desired.revision(env, world).is_some() {
             return Ok(Vec::new());
@@ -121,6 +113,16 @@ pub(super) fn facts_asked(env: &Environment, service: &Service, world: &World) -
         } else {
             Ask::Parameter { name: name.to_owned(), variable: parameters.get(name).cloned().flatten() }
         });
+    }
+    asks
+}
+
+/// The same and, of a service that differs, its newest revision.
+pub(super) fn revision_asked(env: &Environment, service: &Service, world: &World) -> Vec<Ask> {
+    let mut asks = facts_asked(env, service, world);
+    let known = asks.iter().all(|ask| world.answered.contains(ask));
+    if known && !DesiredService::of(env, service, world).is_deployed(world) {
+        asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
     }
     asks
 }

@@ -1,7 +1,7 @@
 //! One-off tasks: `run-task` before the rollout, such as migrations, where a failure stops the line; `finish-service`
 //! after a good verdict, which also sets the schedules.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use super::{Removal, Stage, facts_asked, schedules};
 use crate::{
@@ -114,7 +114,7 @@ impl Stage for FinishService {
 
 /// The node's service where it runs all the time; else the scheduled task, or none where the node is about all.
 fn running<'a>(env: &'a Environment, node: &Node) -> Result<&'a Service, Option<&'a Service>> {
-    match node.service.as_ref().and_then(|name| env.services.get(name)) {
+    match node.service_in(env) {
         Some(service) if service.is_running() => Ok(service),
         other => Err(other),
     }
@@ -137,7 +137,7 @@ fn nodes(stage: &str, purpose: Purpose, after: &str, env: &Environment) -> Vec<N
 }
 
 fn asks(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-    let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+    let Some(service) = node.service_in(env) else { return Vec::new() };
     let mut asks = facts_asked(env, service, world);
     if !asks.iter().all(|ask| world.answered.contains(ask)) {
         return asks;
@@ -157,7 +157,7 @@ fn asks(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<
 }
 
 fn decide(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<Action> {
-    let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+    let Some(service) = node.service_in(env) else { return Vec::new() };
     let Some(task) = purpose.task(service) else { return Vec::new() };
     let desired = DesiredService::of(env, service, world);
     let revision =
@@ -169,7 +169,7 @@ fn decide(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Ve
 }
 
 fn notes(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<String> {
-    let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
+    let Some(service) = node.service_in(env) else { return Vec::new() };
     match purpose.task(service) {
         Some(task) if !world.abilities.runs_tasks => {
             let known = Known { env, world };
@@ -211,7 +211,6 @@ fn action(
 ) -> Run {
     let started_by = |revision: &str| started_by(purpose.as_str(), revision);
     let known = Known { env, world };
-    let settings = service::settings(env, service, &known).json;
     let command: Vec<String> = task.command.iter().map(|word| word.resolve(&known).shown().to_owned()).collect();
     let running = revision
         .known()
@@ -222,19 +221,11 @@ fn action(
     // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
     let attempt = world.task_runs.get(&started_by).map_or(0, Vec::len);
     let token = digest(&format!("{}/{started_by}/{attempt}", revision.shown()));
+    let input = input(service, &command, &started_by, &token, &known);
     Run {
         service: service.name.clone(),
         purpose: purpose.as_str().to_owned(),
-        input: json!({
-            "networkConfiguration": settings["networkConfiguration"],
-            // A migration must not be taken away by a Spot interruption.
-            "capacityProviderStrategy": [{ "capacityProvider": "FARGATE", "weight": 1, "base": 0 }],
-            "enableECSManagedTags": true,
-            "propagateTags": "TASK_DEFINITION",
-            "startedBy": started_by,
-            "clientToken": token,
-            "overrides": { "containerOverrides": [{ "name": service.name, "command": command }] },
-        }),
+        input,
         revision,
         container: service.name.clone(),
         command,
@@ -242,6 +233,21 @@ fn action(
         timeout: task.timeout,
         task: running,
     }
+}
+
+/// RunTask's own fields: the service's image, environment, roles and network with another command.
+pub(super) fn input(service: &Service, command: &[String], started_by: &str, token: &str, known: &Known<'_>) -> Json {
+    let settings = service::settings(known.env, service, known).json;
+    json!({
+        "networkConfiguration": settings["networkConfiguration"],
+        // Nobody wants a migration to be taken away, or to begin anew, because of a Spot interruption.
+        "capacityProviderStrategy": [{ "capacityProvider": "FARGATE", "weight": 1, "base": 0 }],
+        "enableECSManagedTags": true,
+        "propagateTags": "TASK_DEFINITION",
+        "startedBy": started_by,
+        "clientToken": token,
+        "overrides": { "containerOverrides": [{ "name": service.name, "command": command }] },
+    })
 }
 
 /// The mark of a one-off task, by which it is found again after a kill: letters, digits, `-`, `/` and `_` only, at

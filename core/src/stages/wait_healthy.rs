@@ -1,8 +1,8 @@
 //! `wait-healthy`: follows this very deployment to a verdict.
 
-use super::{Stage, facts_asked};
+use super::{Stage, revision_asked};
 use crate::{
-    plan::{Action, Ask, DesiredService, Follow, Known, Node, NodeId, Refusal, World},
+    plan::{Action, Ask, Follow, Known, Node, NodeId, Refusal, World},
     service::Facts,
     workflow::{Environment, Value},
 };
@@ -32,14 +32,9 @@ impl Stage for WaitHealthy {
     }
 
     fn asks(&self, env: &Environment, node: &Node, world: &World) -> Vec<Ask> {
-        let Some(service) = node.service.as_ref().and_then(|name| env.services.get(name)) else { return Vec::new() };
-        let mut asks = facts_asked(env, service, world);
-        let known = asks.iter().all(|ask| world.answered.contains(ask));
+        let Some(service) = node.service_in(env) else { return Vec::new() };
         // A run that was killed before it marked the service is attached to as well: the newest revision is ours.
-        if known && !DesiredService::of(env, service, world).is_deployed(world) {
-            asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
-        }
-        asks
+        revision_asked(env, service, world)
     }
 
     fn decide(&self, env: &Environment, node: &Node, world: &World) -> Result<Vec<Action>, Refusal> {

@@ -19,7 +19,7 @@ mod tests;
 mod tree;
 mod value;
 
-pub use check::{STAGES, reserved_variable, secret_by_name};
+pub use check::{STAGES, least_size, reserved_variable, secret_by_name};
 pub use environment::*;
 pub use load::{Files, Given, Workflow, defaults, load, notes};
 pub use problems::{Problem, Problems, Warning};

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use runner_core::workflow::least_size;
 use serde_json::{Map, Value as Json};
 
 use super::{
@@ -374,7 +375,7 @@ fn deploy(deploy: &Json, service: &mut Service) {
     let memory = text(&limits["memory"]).and_then(|memory| mebibytes(&memory));
     if cpu.is_some() || memory.is_some() {
         // Within u32: Fargate's largest is 16384, and a float that is larger saturates.
-        let (cpu, memory) = draft::size(cpu.unwrap_or(0.0) as u32, memory.unwrap_or(0));
+        let (cpu, memory) = least_size(cpu.unwrap_or(0.0) as u32, memory.unwrap_or(0));
         (service.cpu, service.memory) = (Some(cpu), Some(memory));
     }
     service.desired_count =

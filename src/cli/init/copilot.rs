@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use runner_core::workflow::least_size;
 use serde_json::Value as Json;
 
 use super::{
@@ -98,7 +99,7 @@ fn fill(service: &mut Service, name: &str, file: &Json, notes: &mut Vec<String>)
     let number = |value: &Json| value.as_u64().and_then(|value| u32::try_from(value).ok());
     service.port = number(&file["image"]["port"]);
     if let (Some(cpu), Some(memory)) = (number(&file["cpu"]), number(&file["memory"])) {
-        let (cpu, memory) = draft::size(cpu, memory);
+        let (cpu, memory) = least_size(cpu, memory);
         (service.cpu, service.memory) = (Some(cpu), Some(memory));
     } else {
         (service.cpu, service.memory) = (number(&file["cpu"]), number(&file["memory"]));

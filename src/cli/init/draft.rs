@@ -246,43 +246,9 @@ pub fn name(text: &str, longest: usize) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// The least of Fargate's sizes that has this much: CPU units and MiB.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
-pub fn size(cpu: u32, memory: u32) -> (u32, u32) {
-    const SIZES: [(u32, u32, u32, u32); 7] = [
-        (256, 512, 2_048, 512),
-        (512, 1_024, 4_096, 1_024),
-        (1_024, 2_048, 8_192, 1_024),
-        (2_048, 4_096, 16_384, 1_024),
-        (4_096, 8_192, 30_720, 1_024),
-        (8_192, 16_384, 61_440, 4_096),
-        (16_384, 32_768, 122_880, 8_192),
-    ];
-    for (units, least, most, step) in SIZES {
-        if cpu <= units && memory <= most {
-            let over = memory.saturating_sub(least).div_ceil(step) * step;
-            let fits = least + over;
-            // 256 units know 512, 1024 and 2048 alone.
-            let fits = if units == 256 && fits == 1_536 { 2_048 } else { fits };
-            return (units, fits.min(most));
-        }
-    }
-    (16_384, 122_880)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_fargates() {
-        assert_eq!(size(0, 0), (256, 512));
-        assert_eq!(size(256, 1_100), (256, 2_048));
-        assert_eq!(size(250, 3_000), (512, 3_072));
-        assert_eq!(size(1_000, 512), (1_024, 2_048));
-        assert_eq!(size(5_000, 17_000), (8_192, 20_480));
-        assert_eq!(size(99_999, 999_999), (16_384, 122_880));
-    }
 
     #[test]
     fn names_become_the_files() {

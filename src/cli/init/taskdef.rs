@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use runner_core::workflow::least_size;
 use serde_json::Value as Json;
 
 use super::{
@@ -61,7 +62,7 @@ fn one(draft: &mut Draft, path: &str, file: &Json, build: Option<&Build>) -> Res
     };
     let sizes = (units(&file["cpu"], "vcpu", 1_024.0), units(&file["memory"], "gb", 1_024.0));
     if let (Some(cpu), Some(memory)) = sizes {
-        let (cpu, memory) = draft::size(cpu, memory);
+        let (cpu, memory) = least_size(cpu, memory);
         (service.cpu, service.memory) = (Some(cpu), Some(memory));
     }
     service.port = port(main).filter(|port| *port != 0);

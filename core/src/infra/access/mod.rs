@@ -17,7 +17,7 @@ pub use handlers::handlers;
 pub use pack::pack;
 pub use scope::Scope;
 pub use service_role::SERVICE;
-pub use trust::{AUDIENCE, ISSUER, github, provider_arn};
+pub use trust::{AUDIENCE, ISSUER, github, provider_arn, subjects};
 
 use serde_json::{Map, Value as Json};
 

@@ -48,7 +48,7 @@ pub fn github(env: &Environment, identity: &Identity, job: Job) -> Policy {
 ///
 /// - deploy: the environment, named as ours;
 /// - plan: a pull request's job, a job on the branch that deploys (a nightly drift), and that same environment.
-fn subjects(env: &Environment, identity: &Identity, job: Job) -> Vec<String> {
+pub fn subjects(env: &Environment, identity: &Identity, job: Job) -> Vec<String> {
     let repository = repository(identity);
     let environment = format!("repo:{repository}:environment:{}", env.name);
     match job {

@@ -15,6 +15,7 @@ mod variables;
 
 pub(super) use across::across;
 pub use names::STAGES;
+pub use size::least_size;
 pub use variables::{reserved as reserved_variable, sounds_secret as secret_by_name};
 
 use super::Environment;

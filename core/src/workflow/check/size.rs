@@ -22,6 +22,18 @@ fn fits(pair: (u32, u32, u32, u32), memory: u32) -> bool {
     (from..=to).contains(&memory) && (memory - from).is_multiple_of(by) && !(cpu == 256 && memory == 1_536)
 }
 
+/// The least of Fargate's sizes that has this much CPU (units) and memory (MiB); the largest where none has.
+pub fn least_size(cpu: u32, memory: u32) -> (u32, u32) {
+    for pair in PAIRS {
+        let (units, from, to, by) = pair;
+        if cpu <= units && memory <= to {
+            let least = (from..=to).step_by(by as usize).find(|size| *size >= memory && fits(pair, *size));
+            return (units, least.unwrap_or(to));
+        }
+    }
+    (16_384, 122_880)
+}
+
 pub(super) fn check(service: &Service, reader: &mut Reader<'_>) {
     let (cpu_path, memory_path) = (ServiceKeys::path(&service.name, "cpu"), ServiceKeys::path(&service.name, "memory"));
     if !reader.clean(&cpu_path) || !reader.clean(&memory_path) {
@@ -62,7 +74,7 @@ pub(super) fn check(service: &Service, reader: &mut Reader<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{PAIRS, fits};
+    use super::{PAIRS, fits, least_size};
 
     #[test]
     fn pairs_as_fargate_lists_them() {
@@ -77,5 +89,15 @@ mod tests {
         assert_eq!(known(512), [1024, 2048, 3072, 4096]);
         assert_eq!(known(4096).len(), 23);
         assert_eq!(known(16_384), (32_768..=122_880).step_by(8_192).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn sizes_are_fargates() {
+        assert_eq!(least_size(0, 0), (256, 512));
+        assert_eq!(least_size(256, 1_100), (256, 2_048));
+        assert_eq!(least_size(250, 3_000), (512, 3_072));
+        assert_eq!(least_size(1_000, 512), (1_024, 2_048));
+        assert_eq!(least_size(5_000, 17_000), (8_192, 20_480));
+        assert_eq!(least_size(99_999, 999_999), (16_384, 122_880));
     }
 }
