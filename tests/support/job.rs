@@ -159,6 +159,7 @@ impl Job {
             command.env(name, self.expression(&action, value.as_str().unwrap()));
         }
         command.envs(&self.github).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        hand_down_interrupts();
         command.spawn().unwrap()
     }
 
@@ -186,4 +187,21 @@ impl Job {
             }
         }
     }
+}
+
+/// A step hears SIGINT. Where these tests were started in the background SIGINT is ignored, which children take over, and
+/// no shell can undo; a signal with a handler is at its default in them.
+fn hand_down_interrupts() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+        let ignored = ignored.map(|mask| u64::from_str_radix(mask.trim(), 16).unwrap()).unwrap_or_default();
+        let interrupt = tokio::signal::unix::SignalKind::interrupt();
+        if ignored & (1 << (interrupt.as_raw_value() - 1)) != 0 {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let _entered = runtime.enter();
+            drop(tokio::signal::unix::signal(interrupt).unwrap());
+        }
+    });
 }
