@@ -53,7 +53,7 @@ pub(super) async fn look(clients: &Clients, stack: &str) -> Result<Option<(Strin
                 let region = id.split(':').nth(3).unwrap_or_default().to_owned();
                 (id, seen(stack, &region))
             })
-            .filter(|(_, stack)| stack.status.0 != "DELETE_COMPLETE")),
+            .filter(|(_, stack)| !stack.status.is_gone())),
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(fault(format!("reading the state of stack {stack}"), &error)),
     }
@@ -92,5 +92,20 @@ fn seen(stack: aws_sdk_cloudformation::types::Stack, region: &str) -> Stack {
         parameters,
         tags,
         protected: stack.enable_termination_protection.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use aws_sdk_cloudformation::types::StackStatus;
+    use runner_core::plan::STATUSES;
+
+    #[test]
+    fn every_status_that_cloudformation_has_is_in_the_list() {
+        let listed: BTreeSet<&str> = STATUSES.iter().map(|(status, _)| *status).collect();
+        assert_eq!(listed, StackStatus::values().iter().copied().collect());
+        assert_eq!(listed.len(), STATUSES.len());
     }
 }

@@ -10,7 +10,7 @@ use aws_sdk_cloudformation::types::ChangeSetType;
 use runner_core::{
     infra::leave_out,
     judge::stack_events::tally,
-    plan::{Fault, PutStack, Refusal, Stack, StackMove, guard},
+    plan::{Fault, PutStack, Refusal, Stack, StackMove, Standing, guard},
     report::{Changed, Fact},
 };
 use serde_json::{Value as Json, json};
@@ -67,13 +67,17 @@ impl Acting<'_> {
                 Tried::Raced(fault) => last = Some(fault),
             }
             (self.emit)(Fact::Progress(format!("following what another run does to stack {}", put.name)));
-            step = match self.attach(put).await? {
-                None => StackMove::Create,
-                Some(seen) if seen.status.is_settled() && seen.hash() == Some(&put.hash) => return Ok(Some(seen)),
-                Some(seen) if seen.status.is_settled() => StackMove::Update,
-                Some(seen) if seen.status.is_review() => StackMove::Create,
-                Some(seen) if seen.status.is_rolled_back_create() => StackMove::Recreate,
-                Some(_) => break,
+            let Some(seen) = self.attach(put).await? else {
+                step = StackMove::Create;
+                continue;
+            };
+            step = match seen.status.standing() {
+                Standing::Settled if seen.hash() == Some(&put.hash) => return Ok(Some(seen)),
+                Standing::Settled => StackMove::Update,
+                Standing::Review | Standing::Gone => StackMove::Create,
+                Standing::RolledBackCreate => StackMove::Recreate,
+                Standing::Stuck(out) => return Err(Stop::Refused(seen.stuck(out))),
+                Standing::Moving => break,
             };
         }
         let doing = format!("changing {}", stack_named(&put.name, &put.region));

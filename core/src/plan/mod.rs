@@ -19,6 +19,7 @@ mod plan_id;
 mod read;
 mod refusal;
 mod service_changes;
+mod stack_status;
 mod world;
 
 pub use action::{
@@ -41,7 +42,8 @@ pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned, SecretNow};
 pub use refusal::Refusal;
 pub use service_changes::{definition_changes, service_changes, starts_deployment};
+pub use stack_status::{STATUSES, StackStatus, Standing, WayOut};
 pub use world::{
-    Abilities, Ask, Caller, Deployment, Image, Parameter, Rollout, Service, Stack, StackStatus, TaskDefinition,
-    TaskRun, Variable, Wish, World,
+    Abilities, Ask, Caller, Deployment, Image, Parameter, Rollout, Service, Stack, TaskDefinition, TaskRun, Variable,
+    Wish, World,
 };

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{History, ListenerRule, Revision};
+use super::{History, ListenerRule, Revision, StackStatus};
 use crate::{
     text::Foreign,
     workflow::{Environment, Outputs, Value},
@@ -205,41 +205,6 @@ pub struct World {
     pub done: BTreeSet<String>,
     /// Questions that were answered.
     pub answered: BTreeSet<Ask>,
-}
-
-/// A stack's status, as CloudFormation names it.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html>
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct StackStatus(pub String);
-
-impl StackStatus {
-    /// Something is being done to it, by us or by another.
-    pub fn is_in_progress(&self) -> bool {
-        self.0.ends_with("_IN_PROGRESS") && !self.is_review()
-    }
-
-    /// A change set was made and never executed.
-    pub fn is_review(&self) -> bool {
-        self.0 == "REVIEW_IN_PROGRESS"
-    }
-
-    /// Its first create was rolled back: it can only be deleted.
-    pub fn is_rolled_back_create(&self) -> bool {
-        self.0 == "ROLLBACK_COMPLETE"
-    }
-
-    /// It stands as some template says.
-    pub fn is_settled(&self) -> bool {
-        matches!(
-            self.0.as_str(),
-            "CREATE_COMPLETE"
-                | "UPDATE_COMPLETE"
-                | "UPDATE_ROLLBACK_COMPLETE"
-                | "IMPORT_COMPLETE"
-                | "IMPORT_ROLLBACK_COMPLETE"
-        )
-    }
 }
 
 /// A stack as it was seen.

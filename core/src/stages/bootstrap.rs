@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     infra::{STACKS, StackDesired, StackKind, leave_out},
-    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, World, difference, guard},
+    plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, Standing, World, difference, guard},
     workflow::Environment,
 };
 
@@ -97,14 +97,13 @@ impl Stage for StackStage {
             return Ok(Vec::new());
         }
         let deciding = Deciding::new(env, world, self.kind, &desired);
-        let actions = match world.stacks.get(&deciding.name) {
-            None => deciding.create(StackMove::Create),
-            Some(seen) if seen.status.is_review() => deciding.create(StackMove::Create),
-            Some(seen) if seen.status.is_rolled_back_create() => deciding.create(StackMove::Recreate),
-            Some(seen) if seen.status.is_in_progress() => vec![deciding.bare(StackMove::Attach)],
-            Some(seen) if seen.status.is_settled() => deciding.update(seen)?,
-            Some(seen) if seen.status.0 == "DELETE_COMPLETE" => deciding.create(StackMove::Create),
-            Some(seen) => return Err(deciding.stuck(seen)),
+        let seen = world.stacks.get(&deciding.name).map(|seen| (seen, seen.status.standing()));
+        let actions = match seen {
+            None | Some((_, Standing::Gone | Standing::Review)) => deciding.create(StackMove::Create),
+            Some((_, Standing::RolledBackCreate)) => deciding.create(StackMove::Recreate),
+            Some((_, Standing::Moving)) => vec![deciding.bare(StackMove::Attach)],
+            Some((seen, Standing::Settled)) => deciding.update(seen)?,
+            Some((seen, Standing::Stuck(out))) => return Err(seen.stuck(out)),
         };
         if let Some(size) = actions.iter().map(|put| put.body.len()).find(|size| *size > INLINE_LIMIT) {
             return Err(deciding.too_big(size));
@@ -236,29 +235,6 @@ impl<'a> Deciding<'a> {
             actions.push(self.bare(StackMove::Protect));
         }
         Ok(actions)
-    }
-
-    fn stuck(&self, seen: &Stack) -> Refusal {
-        let status = seen.status.0.as_str();
-        let stack = format!("--stack-name {} --region {}", self.name, self.region);
-        let remedy = match status {
-            "UPDATE_ROLLBACK_FAILED" => format!(
-                "mend what the reason names, then: aws cloudformation continue-update-rollback {stack} (with \
-                 --resources-to-skip ID for what cannot be mended), and run again"
-            ),
-            "DELETE_FAILED" => format!(
-                "mend what the reason names, then: aws cloudformation delete-stack {stack} (with --retain-resources \
-                 ID to keep what cannot be deleted), and run again"
-            ),
-            "IMPORT_ROLLBACK_FAILED" => {
-                "mend what the reason names, continue the rollback in the CloudFormation console, and run again"
-                    .to_owned()
-            }
-            _ => format!("look at what is left in it, then: aws cloudformation delete-stack {stack}, and run again"),
-        };
-        let reason = seen.reason.one_line();
-        let why = if reason.is_empty() { format!("it is {status}") } else { format!("it is {status}: {reason}") };
-        Refusal::new(format!("changing stack {}", self.name), why, remedy)
     }
 
     fn too_big(&self, size: usize) -> Refusal {

@@ -23,7 +23,7 @@ const PURGED: &str = "released-with-data";
 /// The stack that a node is about, where it is there.
 fn seen<'w>(env: &Environment, node: &Node, world: &'w World) -> Option<(String, &'w Stack)> {
     let key = key(env, node)?;
-    let stack = world.stacks.get(&env.stack_name(&key)).filter(|stack| stack.status.0 != "DELETE_COMPLETE")?;
+    let stack = world.stacks.get(&env.stack_name(&key)).filter(|stack| !stack.status.is_gone())?;
     Some((key, stack))
 }
 
@@ -214,9 +214,7 @@ fn release(template: &Json, stack: &Stack, purges: bool) -> Option<Release> {
 /// Other environments of the app whose stacks are in the account and region of the registry.
 fn sharers(env: &Environment, world: &World, registry: &Stack) -> Vec<String> {
     let others = world.stacks.values().filter(|stack| {
-        stack.region == registry.region
-            && stack.tags.get(Stack::APP) == Some(&env.app)
-            && stack.status.0 != "DELETE_COMPLETE"
+        stack.region == registry.region && stack.tags.get(Stack::APP) == Some(&env.app) && !stack.status.is_gone()
     });
     let mut names: Vec<String> = others
         .filter_map(|stack| stack.tags.get(Stack::ENVIRONMENT))

@@ -71,7 +71,7 @@ fn is_ours(env: &Environment, stack: &Stack) -> bool {
     stack.tags.get(Stack::APP) == Some(&env.app)
         && stack.tags.get(Stack::ENVIRONMENT) == Some(&env.name)
         && stack.tags.get(Stack::STAGE).is_some_and(|stage| stage != IDENTITY)
-        && stack.status.0 != "DELETE_COMPLETE"
+        && !stack.status.is_gone()
 }
 
 /// ECS services of this app and environment, by their tags, that the file no longer has, or no longer keeps running.

@@ -2,12 +2,16 @@
 
 use aws_sdk_cloudformation::types::{ChangeSetType, ResourceSignalStatus};
 use runner_core::{
-    plan::{PutStack, StackMove},
+    plan::{PutStack, STATUSES, StackMove, Standing},
     report::Fact,
 };
 use serde_json::json;
 
-use super::{Bench, parameter, put};
+use super::{
+    Bench, parameter, put,
+    scripted::{after, bench, gone, stacks},
+};
+use crate::support::{Answer, Script};
 
 #[tokio::test]
 async fn a_failed_create_says_the_cause_and_is_made_anew_by_the_next_run() {
@@ -50,6 +54,17 @@ impl Bench {
             .send()
             .await
             .unwrap();
+    }
+
+    /// Waits until it is said that this is being done.
+    async fn until_said(&self, what: &str) {
+        let said = || {
+            let facts = self.facts.lock().unwrap();
+            facts.iter().any(|fact| matches!(fact, Fact::Progress(text) if text.contains(what)))
+        };
+        while !said() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
     }
 
     /// Ends the wait, once it has begun.
@@ -184,15 +199,7 @@ async fn a_rollback_that_fails_names_what_is_not_put_back() {
     bench.done(&put("edge", StackMove::Create, rules("/a", false))).await;
     let update = put("edge", StackMove::Update, rules("/b", true));
     let sabotage = async {
-        while !bench
-            .facts
-            .lock()
-            .unwrap()
-            .iter()
-            .any(|fact| matches!(fact, Fact::Progress(text) if text.contains("Wait (")))
-        {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        bench.until_said("Wait (").await;
         let balancing = bench.clients.elbv2();
         let balancers = balancing.describe_load_balancers().send().await.unwrap();
         let arn = balancers.load_balancers()[0].load_balancer_arn().unwrap().to_owned();
@@ -215,4 +222,166 @@ async fn a_rollback_that_fails_names_what_is_not_put_back() {
     assert!(failure.fault.doing.starts_with("updating Wait (AWS::CloudFormation::WaitCondition)"), "{}", failure.fault);
     assert_eq!(failure.not_undone, ["Rule (AWS::ElasticLoadBalancingV2::ListenerRule) is UPDATE_FAILED"]);
     assert_eq!(bench.seen(&update.name).await.status.0, "UPDATE_ROLLBACK_FAILED");
+}
+
+/// The rollback of a first create meets what was put into it meanwhile.
+#[tokio::test]
+async fn a_first_create_that_cannot_be_rolled_back_names_what_is_left() {
+    let bench = Bench::new().await;
+    let mut create = waiting(StackMove::Create);
+    let resources = r#""Resources":{"#;
+    let repository = r#""R":{"Type":"AWS::ECR::Repository","Properties":{"RepositoryName":"app/r"}},"#;
+    create.body = create.body.replacen(resources, &format!("{resources}{repository}"), 1);
+    let sabotage = async {
+        bench.until_said("Wait (").await;
+        let put = || bench.clients.ecr().put_image().repository_name("app/r").image_tag("in-1");
+        while put().image_manifest(MANIFEST).send().await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let cloudformation = bench.clients.cloudformation();
+        let signal = cloudformation.signal_resource().stack_name(&create.name).logical_resource_id("Wait");
+        signal.unique_id("1").status(ResourceSignalStatus::Failure).send().await.unwrap();
+    };
+    let (failure, ()) = tokio::join!(bench.failed(&create), sabotage);
+    assert!(failure.fault.doing.starts_with("creating Wait (AWS::CloudFormation::WaitCondition)"), "{}", failure.fault);
+    assert_eq!(failure.not_undone, ["R (AWS::ECR::Repository) is DELETE_FAILED"]);
+    let remedy = failure.remedy.unwrap();
+    assert!(remedy.ends_with("run again to be told the way out: the stack is ROLLBACK_FAILED"), "{remedy}");
+    let seen = bench.seen(&create.name).await;
+    assert_eq!(seen.status.0, "ROLLBACK_FAILED");
+
+    // The way out that a run names, once the image is looked at and gone.
+    let image = aws_sdk_ecr::types::ImageIdentifier::builder().image_tag("in-1").build();
+    bench.clients.ecr().batch_delete_image().repository_name("app/r").image_ids(image).send().await.unwrap();
+    bench.acting(&|_| {}).delete(&create.name, super::REGION).await.unwrap();
+    create.step = StackMove::Attach;
+    assert_eq!(bench.put(&create).await.unwrap(), None);
+}
+
+const MANIFEST: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:0000000000000000000000000000000000000000000000000000000000000000","size":2},"layers":[]}"#;
+
+/// What is under way, as another run or person began it; how that ends; and what is left then.
+const UNDER_WAY: &[(&str, &[&str], &str)] = &[
+    ("CREATE_IN_PROGRESS", &["CREATE_IN_PROGRESS"], "CREATE_COMPLETE"),
+    ("ROLLBACK_IN_PROGRESS", &["CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"], "ROLLBACK_COMPLETE"),
+    ("ROLLBACK_IN_PROGRESS", &["CREATE_IN_PROGRESS", "CREATE_FAILED", "ROLLBACK_IN_PROGRESS"], "ROLLBACK_FAILED"),
+    ("DELETE_IN_PROGRESS", &["DELETE_IN_PROGRESS"], "DELETE_FAILED"),
+    ("UPDATE_IN_PROGRESS", &["UPDATE_IN_PROGRESS"], "UPDATE_FAILED"),
+    (
+        "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS",
+        &["UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS"],
+        "UPDATE_COMPLETE",
+    ),
+    ("UPDATE_ROLLBACK_IN_PROGRESS", &["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"], "UPDATE_ROLLBACK_FAILED"),
+    (
+        "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
+        &["UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS"],
+        "UPDATE_ROLLBACK_COMPLETE",
+    ),
+    ("IMPORT_IN_PROGRESS", &["IMPORT_IN_PROGRESS"], "IMPORT_COMPLETE"),
+    ("IMPORT_ROLLBACK_IN_PROGRESS", &["IMPORT_IN_PROGRESS", "IMPORT_ROLLBACK_IN_PROGRESS"], "IMPORT_ROLLBACK_COMPLETE"),
+];
+
+/// The events of an operation that has come so far.
+fn so_far(statuses: &[&str]) -> Answer {
+    after(&statuses.iter().map(|status| ("", "", *status, "")).collect::<Vec<_>>())
+}
+
+#[tokio::test]
+async fn whatever_is_under_way_is_followed_to_its_end_and_nothing_is_asked_of_the_stack_before() {
+    let moving = STATUSES.iter().filter(|(_, standing)| *standing == Standing::Moving);
+    for (status, _) in moving {
+        assert!(UNDER_WAY.iter().any(|(begun, ..)| begun == status), "nobody follows {status}");
+    }
+    for (status, events, end) in UNDER_WAY {
+        let (bench, scripted) = bench(
+            Script::default()
+                .on("DescribeStacks", [stacks(status, "old"), stacks(end, "new")])
+                .on("DescribeStackEvents", [so_far(events), so_far(&[*events, &[*end][..]].concat())]),
+        )
+        .await;
+        let stack = bench.done(&put("net", StackMove::Attach, parameter("one"))).await;
+        assert_eq!((stack.status.0.as_str(), stack.hash()), (*end, Some("new")), "{status}");
+        let actions = scripted.actions();
+        assert_eq!(
+            actions,
+            ["DescribeStacks", "DescribeStackEvents", "DescribeStackEvents", "DescribeStacks"],
+            "{status} was acted on"
+        );
+        assert_eq!(bench.changed(), [], "{status}");
+    }
+}
+
+/// A run that comes second finds at the end of the first what no run can go on from.
+#[tokio::test]
+async fn what_another_run_leaves_half_way_is_named_with_the_way_out() {
+    for (status, end, way) in [
+        ("ROLLBACK_IN_PROGRESS", "ROLLBACK_FAILED", "aws cloudformation delete-stack"),
+        ("CREATE_IN_PROGRESS", "CREATE_FAILED", "aws cloudformation rollback-stack"),
+        ("UPDATE_IN_PROGRESS", "UPDATE_FAILED", "aws cloudformation rollback-stack"),
+        ("UPDATE_ROLLBACK_IN_PROGRESS", "UPDATE_ROLLBACK_FAILED", "aws cloudformation continue-update-rollback"),
+        ("DELETE_IN_PROGRESS", "DELETE_FAILED", "--retain-resources"),
+        ("IMPORT_ROLLBACK_IN_PROGRESS", "IMPORT_ROLLBACK_FAILED", "continue the rollback"),
+    ] {
+        let words = format!("Stack:arn:aws:cloudformation:x is in {status} state and can not be updated.");
+        let (bench, scripted) = bench(
+            Script::default()
+                .on("CreateChangeSet", [Answer::xml_error("ValidationError", &words)])
+                .on("DescribeStacks", [stacks(status, "old"), stacks(end, "old")])
+                .on("DescribeStackEvents", [so_far(&["UPDATE_IN_PROGRESS", status, end])]),
+        )
+        .await;
+        let refusal = bench.refused(&put("net", StackMove::Update, parameter("one"))).await;
+        assert_eq!(refusal.why, format!("it is {end}"));
+        assert!(refusal.remedy.contains(way), "{end}: {}", refusal.remedy);
+        assert_eq!(refusal.exit.code(), 1);
+        let actions = scripted.actions();
+        assert_eq!(actions, ["CreateChangeSet", "DescribeStacks", "DescribeStackEvents", "DescribeStacks"], "{end}");
+    }
+}
+
+/// What the first run's rolled back create and the deletion leave is nothing: the second creates.
+#[tokio::test]
+async fn a_run_that_comes_second_creates_what_the_first_one_lost() {
+    let put = put("net", StackMove::Update, parameter("one"));
+    let changing = |status: &str| {
+        let words = format!("Stack:arn:aws:cloudformation:x is in {status} state and can not be updated.");
+        Answer::xml_error("ValidationError", &words)
+    };
+    let set = |status: &str| {
+        Answer::xml("DescribeChangeSet", &format!("<ChangeSetId>set-1</ChangeSetId><Status>{status}</Status>"))
+    };
+    let made = Answer::xml("CreateChangeSet", "<Id>set-1</Id><StackId>app-test-net</StackId>");
+    let (bench, scripted) = bench(
+        Script::default()
+            .on("CreateChangeSet", [changing("DELETE_IN_PROGRESS"), made])
+            .on("DescribeChangeSet", [set("CREATE_COMPLETE")])
+            .on(
+                "DescribeStacks",
+                [
+                    stacks("DELETE_IN_PROGRESS", "old"),
+                    gone(),
+                    stacks("REVIEW_IN_PROGRESS", ""),
+                    stacks("CREATE_COMPLETE", &put.hash),
+                ],
+            )
+            .on(
+                "DescribeStackEvents",
+                [
+                    so_far(&["DELETE_IN_PROGRESS", "DELETE_COMPLETE"]),
+                    so_far(&["REVIEW_IN_PROGRESS"]),
+                    so_far(&["REVIEW_IN_PROGRESS", "CREATE_IN_PROGRESS", "CREATE_COMPLETE"]),
+                ],
+            )
+            .on("ExecuteChangeSet", [Answer::xml("ExecuteChangeSet", "")]),
+    )
+    .await;
+    assert_eq!(bench.done(&put).await.hash(), Some(&*put.hash));
+    let kinds: Vec<_> = scripted
+        .requests()
+        .iter()
+        .filter(|call| call.action() == "CreateChangeSet")
+        .map(|call| call.field("ChangeSetType"))
+        .collect();
+    assert_eq!(kinds, [Some("UPDATE".to_owned()), Some("CREATE".to_owned())]);
 }

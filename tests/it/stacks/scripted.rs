@@ -11,7 +11,7 @@ use crate::support::{Answer, Script, Scripted};
 
 const ID: &str = "arn:aws:cloudformation:us-east-1:111122223333:stack/app-test-net/1";
 
-fn stacks(status: &str, hash: &str) -> Answer {
+pub(super) fn stacks(status: &str, hash: &str) -> Answer {
     Answer::xml(
         "DescribeStacks",
         &format!(
@@ -22,12 +22,12 @@ fn stacks(status: &str, hash: &str) -> Answer {
     )
 }
 
-fn gone() -> Answer {
+pub(super) fn gone() -> Answer {
     Answer::xml_error("ValidationError", "Stack with id app-test-net does not exist")
 }
 
 /// Events, given oldest first: logical id (empty: the stack), type, status, reason.
-fn events(all: &[(&str, &str, &str, &str)]) -> Answer {
+pub(super) fn events(all: &[(&str, &str, &str, &str)]) -> Answer {
     let members: String = all
         .iter()
         .enumerate()
@@ -52,7 +52,7 @@ fn events(all: &[(&str, &str, &str, &str)]) -> Answer {
 const BEFORE: &[(&str, &str, &str, &str)] =
     &[("", "", "CREATE_IN_PROGRESS", "User Initiated"), ("", "", "CREATE_COMPLETE", "")];
 
-fn after(more: &[(&str, &str, &str, &str)]) -> Answer {
+pub(super) fn after(more: &[(&str, &str, &str, &str)]) -> Answer {
     events(&[BEFORE, more].concat())
 }
 
@@ -74,7 +74,7 @@ fn done(action: &str) -> Answer {
     Answer::xml(action, "")
 }
 
-async fn bench(script: Script) -> (Bench, Scripted) {
+pub(super) async fn bench(script: Script) -> (Bench, Scripted) {
     let scripted = script.start().await;
     (Bench::at(scripted.url.clone()).await, scripted)
 }
