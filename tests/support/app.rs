@@ -56,7 +56,12 @@ fn environment(file: &str, name: &str) -> Environment {
 impl App {
     /// An empty local AWS without an engine, and a file.
     pub async fn new(file: &str) -> Self {
-        Self::start(file, Vec::new()).await
+        Self::start(file, |settings| settings).await
+    }
+
+    /// The same, which checks who asks.
+    pub async fn with_auth(file: &str) -> Self {
+        Self::start(file, sandbox::Settings::with_auth).await
     }
 
     /// The same with tasks that are containers; says so where no Docker engine answers.
@@ -64,7 +69,8 @@ impl App {
     pub async fn with_engine(file: &str) -> Option<Self> {
         for host in sandbox::Settings::from_process().unwrap().docker_hosts {
             if sandbox::engine_answers(&host).await {
-                return Some(Self::start(file, vec![host]).await);
+                let with_engine = |settings| sandbox::Settings { docker_hosts: vec![host], ..settings };
+                return Some(Self::start(file, with_engine).await);
             }
         }
         #[allow(clippy::print_stderr)]
@@ -74,12 +80,12 @@ impl App {
         None
     }
 
-    async fn start(file: &str, docker_hosts: Vec<String>) -> Self {
+    async fn start(file: &str, more: impl FnOnce(sandbox::Settings) -> sandbox::Settings) -> Self {
         let dir = tempfile::tempdir().unwrap();
         // Where a process of the user's looks for it, below XDG_CACHE_HOME.
         let account = local_account(&environment(file, "staging"));
         let state = dir.path().join("cache/finance-infra-action/sandbox").join(&account);
-        let settings = sandbox::Settings { docker_hosts, account, ..crate::sandbox::settings(&state) };
+        let settings = more(sandbox::Settings { account, ..crate::sandbox::settings(&state) });
         let private = sandbox::start_private(&state, &settings).await.unwrap();
         let proxy = Proxy::start(&private.endpoint).await;
         let record = std::fs::read_to_string(state.join("state.json")).unwrap();

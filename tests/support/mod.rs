@@ -6,11 +6,13 @@ pub mod app;
 pub mod ecs;
 mod emulator;
 pub mod github;
+pub mod iam;
 pub mod inventory;
 pub mod job;
 pub mod program;
 pub mod proxy;
 pub mod ran;
+pub mod recorded;
 pub mod releases;
 pub mod scripted;
 

@@ -8,7 +8,13 @@ use std::{
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
-use hyper::{Request, Response, body::Incoming, header::HOST, server::conn::http1, service::service_fn};
+use hyper::{
+    Request, Response,
+    body::Incoming,
+    header::{AUTHORIZATION, HOST},
+    server::conn::http1,
+    service::service_fn,
+};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioIo},
@@ -16,7 +22,11 @@ use hyper_util::{
 use serde_json::Value as Json;
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 
-use super::scripted::field;
+use super::{
+    iam::{RoleKeys, scope},
+    recorded,
+    scripted::field,
+};
 
 /// A call as it came.
 #[derive(Debug, Clone)]
@@ -61,6 +71,10 @@ struct State {
     /// Calls from here on came since it was last told what to do.
     since: usize,
     decide: Decide,
+    /// In whose name calls to AWS are signed anew; none: as they came.
+    role: Option<RoleKeys>,
+    /// Whether calls are the runner's, and so recorded.
+    recorded: bool,
 }
 
 /// A listening proxy.
@@ -79,8 +93,13 @@ impl Proxy {
     pub async fn start(upstream: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state =
-            Arc::new(Mutex::new(State { calls: Vec::new(), since: 0, decide: Box::new(|_: &Call| Effect::Pass) }));
+        let state = Arc::new(Mutex::new(State {
+            calls: Vec::new(),
+            since: 0,
+            decide: Box::new(|_: &Call| Effect::Pass),
+            role: None,
+            recorded: true,
+        }));
         let (hold, held) = watch::channel(0);
         let behind = Behind {
             client: Client::builder(TokioExecutor::new()).build(HttpConnector::new()),
@@ -115,6 +134,17 @@ impl Proxy {
     /// From now on all calls go through, and `calls` begins anew.
     pub fn pass(&self) {
         self.set(|_| Effect::Pass);
+    }
+
+    /// Calls through it are a test's own.
+    pub fn unrecorded(self) -> Self {
+        self.state.lock().unwrap().recorded = false;
+        self
+    }
+
+    /// From now on calls to AWS are this role's.
+    pub fn act_as(&self, role: RoleKeys) {
+        self.state.lock().unwrap().role = Some(role);
     }
 
     /// The calls since it was last told what to do.
@@ -200,6 +230,12 @@ impl Behind {
         };
         // The sandbox looks whether it is there; that is no call to AWS.
         let counted = !head.uri.path().starts_with("/_ministack/");
+        let authorization = head.headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
+        if let Some((_, service)) = authorization.and_then(scope)
+            && self.state.lock().unwrap().recorded
+        {
+            recorded::call(&service, &action);
+        }
         let effect = if counted {
             let mut state = self.state.lock().unwrap();
             let call = Call { action, body: text };
@@ -248,10 +284,14 @@ impl Behind {
         let mut request = Request::builder()
             .method(head.method)
             .uri(format!("{}{path}", self.upstream))
-            .body(Full::new(body))
+            .body(Full::new(body.clone()))
             .unwrap();
         *request.headers_mut() = head.headers;
         debug_assert!(request.headers().contains_key(HOST));
+        let role = self.state.lock().unwrap().role.clone();
+        if let Some(role) = role {
+            role.sign(&mut request, &body);
+        }
         let (head, body) = self.client.request(request).await.map_err(|_| Cut)?.into_parts();
         let body = body.collect().await.map_err(|_| Cut)?.to_bytes();
         Ok(Response::from_parts(head, Full::new(body)))

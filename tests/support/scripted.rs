@@ -12,6 +12,8 @@ use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::AbortHandle};
 
+use super::{iam::scope, recorded};
+
 /// A request as it came.
 #[derive(Debug, Clone)]
 pub struct Request {
@@ -54,6 +56,12 @@ pub(super) fn fields(body: &str) -> impl Iterator<Item = (String, String)> + '_ 
         let (key, value) = pair.split_once('=')?;
         Some((decode(key), decode(value)))
     })
+}
+
+/// A field's name or value as a form has it.
+pub(super) fn escaped(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
 }
 
 fn decode(text: &str) -> String {
@@ -199,6 +207,9 @@ async fn answer(
             .collect(),
         body: String::from_utf8_lossy(&body).into_owned(),
     };
+    if let Some((_, service)) = request.headers.get("authorization").and_then(|it| scope(it)) {
+        recorded::call(&service, &request.action());
+    }
     let answer = (*decide.lock().unwrap())(&request);
     seen.lock().unwrap().push(request);
     let answer = answer.ok_or(Cut)?;

@@ -45,13 +45,16 @@ pub fn stacks(env: &Environment) -> Vec<StackDesired> {
     instance(&mut template, env, database, &parameters, &password);
     url(&mut template, &password);
 
-    template.export(&DATABASE_URL_SECRET_ARN, attribute("UrlSecret", "Id"));
+    template.export(&DATABASE_URL_SECRET_ARN, attribute(URL_SECRET, "Id"));
     template.export(&DATABASE_INSTANCE_ID, reference("Database"));
     template.export(&DATABASE_ENDPOINT, attribute("Database", "Endpoint.Address"));
     template.export(&DATABASE_PORT, attribute("Database", "Endpoint.Port"));
     template.export(&DATABASE_RESOURCE_ID, attribute("Database", "DbiResourceId"));
     vec![StackDesired::new(KEY, template)]
 }
+
+/// The logical id of the secret that holds the URL.
+pub const URL_SECRET: &str = "UrlSecret";
 
 /// The password. Never edit this: any change makes Secrets Manager generate another one, which RDS does not follow.
 /// Another generation (`database.password-generation`) is another secret under another logical id, which the instance and
@@ -94,7 +97,7 @@ fn url(template: &mut Template, password: &str) {
         "postgresql://{NAME}:{password}@${{Database.Endpoint.Address}}:${{Database.Endpoint.Port}}/{NAME}?sslmode=require"
     );
     template.add(
-        "UrlSecret",
+        URL_SECRET,
         Resource::new(
             "AWS::SecretsManager::Secret",
             json!({ "Description": "URL of the database", "SecretString": substitute(&url) }),

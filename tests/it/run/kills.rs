@@ -24,7 +24,7 @@ services:
 /// Local AWSs at the same time: runs wait more than they work.
 const AT_ONCE: usize = 4;
 
-const SECRETS: [&str; 5] =
+pub const SECRETS: [&str; 5] =
     ["JWT_SECRET_KEY", "DEVISE_JWT_SECRET_KEY", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "NEXTAUTH_SECRET"];
 
 pub async fn fresh(file: &str) -> App {

@@ -11,6 +11,7 @@ mod drifts;
 mod infrastructure;
 pub mod kills;
 mod replacements;
+mod roles;
 mod schedules;
 mod strategies;
 mod turns;

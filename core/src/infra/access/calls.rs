@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     iam::{Job, Statement, account_arn},
+    infra::{cdn, database},
     workflow::{Database, LoadBalancer, SecretSource},
 };
 
@@ -61,7 +62,6 @@ pub enum On {
     Listeners,
     LogGroups,
     OriginSecret,
-    OwnRoles,
     Parameters,
     Repositories,
     ScalableTargets,
@@ -110,8 +110,6 @@ const CFN: &str = "cloudformation";
 const ELB: &str = "elasticloadbalancing";
 const SCALING: &str = "application-autoscaling";
 const NO_SCALING: Reason = "the local AWS has no Application Auto Scaling";
-const NO_DEPLOYMENTS: Reason = "the local AWS has no service deployments";
-const FAILURES: Reason = "after a failure that the tests script, or that AWS alone has";
 const BY_COMMAND: Reason = "a command that asks for it by name";
 
 /// See the module.
@@ -121,44 +119,39 @@ pub const CALLS: &[Call] = &[
     call(CFN, "DescribeStacks", Both, &[("cloudformation:DescribeStacks", Any, Always), ("cloudformation:ListStacks", Any, Always)]),
     call(CFN, "GetTemplate", Both, &[("cloudformation:GetTemplate", Stacks, Always)]),
     call(CFN, "DescribeStackEvents", Both, &[("cloudformation:DescribeStackEvents", Stacks, Always)]),
-    call(CFN, "ListStackResources", Both, &[("cloudformation:ListStackResources", Stacks, Always)]).because(FAILURES),
-    call(CFN, "DescribeStackResources", Both, &[("cloudformation:DescribeStackResources", Stacks, Always)]).because(BY_COMMAND),
-    call(CFN, "DetectStackDrift", Both, &[("cloudformation:DetectStackDrift", Stacks, Always), ("cloudformation:DetectStackResourceDrift", Stacks, Always)]).because(BY_COMMAND),
-    call(CFN, "DescribeStackDriftDetectionStatus", Both, &[("cloudformation:DescribeStackDriftDetectionStatus", Any, Always)]).because(BY_COMMAND),
-    call(CFN, "DescribeStackResourceDrifts", Both, &[("cloudformation:DescribeStackResourceDrifts", Stacks, Always)]).because(BY_COMMAND),
-    call(CFN, "GetTemplateSummary", Both, &[("cloudformation:GetTemplateSummary", Stacks, Always)]).because(BY_COMMAND),
+    call(CFN, "ListStackResources", Both, &[("cloudformation:ListStackResources", Stacks, Always)]),
+    call(CFN, "DetectStackDrift", Both, &[("cloudformation:DetectStackDrift", Stacks, Always), ("cloudformation:DetectStackResourceDrift", Stacks, Always)]),
+    call(CFN, "DescribeStackDriftDetectionStatus", Both, &[("cloudformation:DescribeStackDriftDetectionStatus", Any, Always)]),
+    call(CFN, "DescribeStackResourceDrifts", Both, &[("cloudformation:DescribeStackResourceDrifts", Stacks, Always)]),
     call(CFN, "CreateChangeSet", Deploy, &[("cloudformation:CreateChangeSet", Stacks, WithServiceRole), ("cloudformation:TagResource", Stacks, Always), ("cloudformation:UntagResource", Stacks, Always)]),
     call(CFN, "DescribeChangeSet", Deploy, &[("cloudformation:DescribeChangeSet", Stacks, Always)]),
-    call(CFN, "DescribeEvents", Deploy, &[("cloudformation:DescribeEvents", Stacks, Always)]).because(FAILURES),
+    call(CFN, "DescribeEvents", Deploy, &[("cloudformation:DescribeEvents", Stacks, Always)]),
     call(CFN, "ExecuteChangeSet", Deploy, &[("cloudformation:ExecuteChangeSet", Stacks, Always)]),
-    call(CFN, "DeleteChangeSet", Deploy, &[("cloudformation:DeleteChangeSet", Stacks, Always)]).because(FAILURES),
-    call(CFN, "UpdateStack", Deploy, &[("cloudformation:UpdateStack", Stacks, WithServiceRole)]).because("an update of outputs alone, where no change set sees it"),
-    call(CFN, "DeleteStack", Deploy, &[("cloudformation:DeleteStack", Stacks, WithServiceRole)]).because(FAILURES),
-    call(CFN, "ContinueUpdateRollback", Deploy, &[("cloudformation:ContinueUpdateRollback", Stacks, WithServiceRole)]).because(FAILURES),
+    call(CFN, "DeleteChangeSet", Deploy, &[("cloudformation:DeleteChangeSet", Stacks, Always)]),
+    call(CFN, "UpdateStack", Deploy, &[("cloudformation:UpdateStack", Stacks, WithServiceRole)]),
+    call(CFN, "DeleteStack", Deploy, &[("cloudformation:DeleteStack", Stacks, WithServiceRole)]),
     call(CFN, "UpdateTerminationProtection", Deploy, &[("cloudformation:UpdateTerminationProtection", Stacks, Always)]),
 
     call("ecs", "DescribeServices", Both, &[("ecs:DescribeServices", Services, Always)]),
     call("ecs", "DescribeTaskDefinition", Both, &[("ecs:DescribeTaskDefinition", Any, Always)]),
-    call("ecs", "ListTaskDefinitions", Both, &[("ecs:ListTaskDefinitions", Any, Always)]).because(BY_COMMAND),
+    call("ecs", "ListTaskDefinitions", Both, &[("ecs:ListTaskDefinitions", Any, Always)]),
     call("ecs", "ListTasks", Both, &[("ecs:ListTasks", Any, InCluster)]),
     call("ecs", "DescribeTasks", Both, &[("ecs:DescribeTasks", Tasks, Always)]),
-    call("ecs", "ListServices", Both, &[("ecs:ListServices", Any, InCluster)]).because(BY_COMMAND),
-    call("ecs", "DescribeClusters", Both, &[("ecs:DescribeClusters", Cluster, Always)]).because(BY_COMMAND),
-    call("ecs", "ListServiceDeployments", Both, &[("ecs:ListServiceDeployments", Services, Always)]).because(NO_DEPLOYMENTS),
-    call("ecs", "DescribeServiceDeployments", Both, &[("ecs:DescribeServiceDeployments", Services, Always), ("ecs:DescribeServiceDeployments", ServiceDeployments, Always)]).because(NO_DEPLOYMENTS),
-    call("ecs", "DescribeServiceRevisions", Both, &[("ecs:DescribeServiceRevisions", Services, Always), ("ecs:DescribeServiceRevisions", ServiceRevisions, Always)]).because(NO_DEPLOYMENTS),
+    call("ecs", "ListServices", Both, &[("ecs:ListServices", Any, InCluster)]),
+    call("ecs", "ListServiceDeployments", Both, &[("ecs:ListServiceDeployments", Services, Always)]),
+    call("ecs", "DescribeServiceDeployments", Both, &[("ecs:DescribeServiceDeployments", Services, Always), ("ecs:DescribeServiceDeployments", ServiceDeployments, Always)]),
+    call("ecs", "DescribeServiceRevisions", Both, &[("ecs:DescribeServiceRevisions", Services, Always), ("ecs:DescribeServiceRevisions", ServiceRevisions, Always)]),
     call("ecs", "RegisterTaskDefinition", Deploy, &[("ecs:RegisterTaskDefinition", TaskDefinitions, Always), ("ecs:TagResource", TaskDefinitions, Always)]),
-    call("ecs", "DeregisterTaskDefinition", Deploy, &[("ecs:DeregisterTaskDefinition", Any, Always)]).because(BY_COMMAND),
-    call("ecs", "DeleteTaskDefinitions", Deploy, &[("ecs:DeleteTaskDefinitions", TaskDefinitions, Always)]).because(BY_COMMAND),
+    call("ecs", "DeregisterTaskDefinition", Deploy, &[("ecs:DeregisterTaskDefinition", Any, Always)]),
+    call("ecs", "DeleteTaskDefinitions", Deploy, &[("ecs:DeleteTaskDefinitions", TaskDefinitions, Always)]),
     call("ecs", "CreateService", Deploy, &[("ecs:CreateService", Services, InCluster), ("ecs:TagResource", Services, Always)]),
     call("ecs", "UpdateService", Deploy, &[("ecs:UpdateService", Services, InCluster)]),
-    call("ecs", "DeleteService", Deploy, &[("ecs:DeleteService", Services, InCluster)]).because(BY_COMMAND),
+    call("ecs", "DeleteService", Deploy, &[("ecs:DeleteService", Services, InCluster)]),
     call("ecs", "TagResource", Deploy, &[("ecs:TagResource", Services, Always), ("ecs:TagResource", TaskDefinitions, Always)]),
     call("ecs", "RunTask", Deploy, &[("ecs:RunTask", TaskDefinitions, InCluster), ("ecs:TagResource", Tasks, Always)]),
     call("ecs", "StopTask", Deploy, &[("ecs:StopTask", Tasks, InCluster)]).because(BY_COMMAND),
-    call("ecs", "ExecuteCommand", Deploy, &[("ecs:ExecuteCommand", Cluster, Always), ("ecs:ExecuteCommand", Tasks, Always)]).because(BY_COMMAND),
-    call("ecs", "StopServiceDeployment", Deploy, &[("ecs:StopServiceDeployment", Services, Always), ("ecs:StopServiceDeployment", ServiceDeployments, Always)]).because(NO_DEPLOYMENTS),
-    call("ecs", "ContinueServiceDeployment", Deploy, &[("ecs:ContinueServiceDeployment", Services, Always), ("ecs:ContinueServiceDeployment", ServiceDeployments, Always)]).because(NO_DEPLOYMENTS),
+    call("ecs", "StopServiceDeployment", Deploy, &[("ecs:StopServiceDeployment", Services, Always), ("ecs:StopServiceDeployment", ServiceDeployments, Always)]),
+    call("ecs", "ContinueServiceDeployment", Deploy, &[("ecs:ContinueServiceDeployment", Services, Always), ("ecs:ContinueServiceDeployment", ServiceDeployments, Always)]),
 
     call("ecr", "GetAuthorizationToken", Deploy, &[("ecr:GetAuthorizationToken", Any, Always)]),
     call("ecr", "DescribeImages", Both, &[("ecr:DescribeImages", Repositories, Always)]),
@@ -175,29 +168,26 @@ pub const CALLS: &[Call] = &[
         ("ecr:PutImage", Repositories, Always),
         ("ecr:UploadLayerPart", Repositories, Always),
     ]),
-    call("ecr", "BatchDeleteImage", Deploy, &[("ecr:BatchDeleteImage", Repositories, Always)]).because(BY_COMMAND),
-    call("ecr", "ListImages", Deploy, &[("ecr:ListImages", Repositories, Always)]).because(BY_COMMAND),
+    call("ecr", "BatchDeleteImage", Deploy, &[("ecr:BatchDeleteImage", Repositories, Always)]),
+    call("ecr", "ListImages", Deploy, &[("ecr:ListImages", Repositories, Always)]),
 
     call("ssm", "DescribeParameters", Both, &[("ssm:DescribeParameters", Any, Always)]),
     call("ssm", "GetParameters", Deploy, &[("ssm:GetParameters", Parameters, Always)]),
     call("ssm", "PutParameter", Deploy, &[("ssm:PutParameter", Parameters, Always), ("ssm:AddTagsToResource", Parameters, Always)]),
-    call("ssm", "DeleteParameters", Deploy, &[("ssm:DeleteParameters", Parameters, Always)]).because(BY_COMMAND),
+    call("ssm", "DeleteParameters", Deploy, &[("ssm:DeleteParameters", Parameters, Always)]),
 
     call("secretsmanager", "DescribeSecret", Both, &[("secretsmanager:DescribeSecret", Secrets, Always)]),
 
     // The header by which a listener's rule knows the CDN.
-    call("secretsmanager", "GetSecretValue", Deploy, &[("secretsmanager:GetSecretValue", OriginSecret, Always)]).because("the local AWS has no CDN in front of anything"),
+    call("secretsmanager", "GetSecretValue", Deploy, &[("secretsmanager:GetSecretValue", OriginSecret, Always)]),
 
     call(ELB, "DescribeRules", Both, &[("elasticloadbalancing:DescribeRules", Any, Always)]),
-    call(ELB, "DescribeTargetHealth", Both, &[("elasticloadbalancing:DescribeTargetHealth", Any, Always)]).because("without an engine no target is registered"),
-    call(ELB, "DescribeTargetGroups", Both, &[("elasticloadbalancing:DescribeTargetGroups", Any, Always)]).because(BY_COMMAND),
-    call(ELB, "DescribeListeners", Both, &[("elasticloadbalancing:DescribeListeners", Any, Always)]).because(BY_COMMAND),
-    call(ELB, "DescribeLoadBalancers", Both, &[("elasticloadbalancing:DescribeLoadBalancers", Any, Always)]).because(BY_COMMAND),
-    call(ELB, "DescribeTags", Both, &[("elasticloadbalancing:DescribeTags", Any, Always)]).because(BY_COMMAND),
+    call(ELB, "DescribeTargetHealth", Both, &[("elasticloadbalancing:DescribeTargetHealth", Any, Always)]),
+    call(ELB, "DescribeTargetGroups", Both, &[("elasticloadbalancing:DescribeTargetGroups", Any, Always)]),
     call(ELB, "CreateRule", Deploy, &[("elasticloadbalancing:CreateRule", Listeners, Always), ("elasticloadbalancing:AddTags", ListenerRules, Always)]),
     call(ELB, "ModifyRule", Deploy, &[("elasticloadbalancing:ModifyRule", ListenerRules, Always)]),
     call(ELB, "SetRulePriorities", Deploy, &[("elasticloadbalancing:SetRulePriorities", ListenerRules, Always)]),
-    call(ELB, "DeleteRule", Deploy, &[("elasticloadbalancing:DeleteRule", ListenerRules, Always)]).because(BY_COMMAND),
+    call(ELB, "DeleteRule", Deploy, &[("elasticloadbalancing:DeleteRule", ListenerRules, Always)]),
 
     call(SCALING, "DescribeScalableTargets", Both, &[("application-autoscaling:DescribeScalableTargets", Any, Always)]),
     call(SCALING, "DescribeScalingPolicies", Both, &[("application-autoscaling:DescribeScalingPolicies", Any, Always)]).because(NO_SCALING),
@@ -212,31 +202,18 @@ pub const CALLS: &[Call] = &[
     call(SCALING, "DeleteScalingPolicy", Deploy, &[("application-autoscaling:DeleteScalingPolicy", ScalableTargets, OfEcs), ("cloudwatch:DeleteAlarms", Alarms, Always)]).because(NO_SCALING),
 
     call("logs", "GetLogEvents", Deploy, &[("logs:GetLogEvents", LogGroups, Always)]),
-    call("logs", "FilterLogEvents", Deploy, &[("logs:FilterLogEvents", LogGroups, Always)]).because(BY_COMMAND),
-    call("logs", "DescribeLogGroups", Both, &[("logs:DescribeLogGroups", Any, Always)]).because(BY_COMMAND),
-    call("logs", "DescribeLogStreams", Deploy, &[("logs:DescribeLogStreams", LogGroups, Always)]).because(BY_COMMAND),
+    call("logs", "FilterLogEvents", Deploy, &[("logs:FilterLogEvents", LogGroups, Always)]),
+    call("logs", "DescribeLogGroups", Both, &[("logs:DescribeLogGroups", Any, Always)]),
 
-    call("scheduler", "GetSchedule", Both, &[("scheduler:GetSchedule", Schedules, Always)]).because(BY_COMMAND),
-    call("scheduler", "ListSchedules", Both, &[("scheduler:ListSchedules", Any, Always)]).because(BY_COMMAND),
-    call("scheduler", "CreateScheduleGroup", Deploy, &[("scheduler:CreateScheduleGroup", ScheduleGroup, Always), ("scheduler:TagResource", ScheduleGroup, Always)]).because(BY_COMMAND),
-    call("scheduler", "CreateSchedule", Deploy, &[("scheduler:CreateSchedule", Schedules, Always)]).because(BY_COMMAND),
-    call("scheduler", "UpdateSchedule", Deploy, &[("scheduler:UpdateSchedule", Schedules, Always)]).because(BY_COMMAND),
-    call("scheduler", "DeleteSchedule", Deploy, &[("scheduler:DeleteSchedule", Schedules, Always)]).because(BY_COMMAND),
-
-    // Cloud Control asks for its own right and for what the type's handler calls.
-    // https://docs.aws.amazon.com/cloudcontrolapi/latest/userguide/security_iam_service-with-iam.html
-    call("cloudcontrolapi", "GetResource", Both, &[
-        ("cloudformation:GetResource", Any, Always),
-        ("iam:GetRole", OwnRoles, Always),
-        ("iam:GetRolePolicy", OwnRoles, Always),
-        ("iam:ListAttachedRolePolicies", OwnRoles, Always),
-        ("iam:ListRolePolicies", OwnRoles, Always),
-    ]).because(BY_COMMAND),
-    call("cloudcontrolapi", "ListResources", Both, &[("cloudformation:ListResources", Any, Always)]).because(BY_COMMAND),
+    call("scheduler", "ListSchedules", Both, &[("scheduler:ListSchedules", Any, Always)]),
+    call("scheduler", "CreateScheduleGroup", Deploy, &[("scheduler:CreateScheduleGroup", ScheduleGroup, Always), ("scheduler:TagResource", ScheduleGroup, Always)]),
+    call("scheduler", "CreateSchedule", Deploy, &[("scheduler:CreateSchedule", Schedules, Always)]),
+    call("scheduler", "UpdateSchedule", Deploy, &[("scheduler:UpdateSchedule", Schedules, Always)]),
+    call("scheduler", "DeleteSchedule", Deploy, &[("scheduler:DeleteSchedule", Schedules, Always)]),
 
     // Everybody may ask who they are.
     // https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-    call("sts", "GetCallerIdentity", Both, &[]).because("the local AWS is not asked"),
+    call("sts", "GetCallerIdentity", Both, &[]),
 ];
 
 impl Who {
@@ -275,9 +252,8 @@ impl On {
                 }
             }
             LogGroups => vec![here("logs", format!("log-group:/ecs/{prefix}-*"))],
-            OwnRoles => vec![sub(&account_arn("iam", "", &format!("role/{prefix}-*")))],
             OriginSecret if env.cdn.is_none() => Vec::new(),
-            OriginSecret => vec![sub(&account_arn("secretsmanager", "*", "secret:OriginSecret*"))],
+            OriginSecret => vec![secret("*", cdn::SECRET)],
             Parameters => vec![here("ssm", format!("parameter/{}/{}/*", env.app, env.name))],
             Repositories => vec![here("ecr", format!("repository/{}/*", env.app))],
             ScalableTargets => vec![here(SCALING, "scalable-target/*".to_owned())],
@@ -301,12 +277,18 @@ impl On {
     }
 }
 
-/// The database's, whose name CloudFormation makes of the logical id, and those that the file names.
+/// A secret of one of our stacks: CloudFormation makes its name of the logical id, without the stack's.
+/// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/cfn-example_secret.html>
+fn secret(region: &str, id: &str) -> Json {
+    sub(&account_arn("secretsmanager", region, &format!("secret:{id}-*")))
+}
+
+/// That of the database's URL, and those that the file names.
 fn secrets(scope: &Scope<'_>) -> Vec<Json> {
     let env = scope.env;
     let mut all = Vec::new();
     match &env.database {
-        Some(Database::Managed(_)) => all.push(sub(&account_arn("secretsmanager", &env.region, "secret:Database*"))),
+        Some(Database::Managed(_)) => all.push(secret(&env.region, database::URL_SECRET)),
         Some(Database::Existing { url, .. }) => all.push(json!(url)),
         None => {}
     }

@@ -61,6 +61,22 @@ fn corpus() -> Vec<(String, Request, String)> {
         .collect()
 }
 
+/// A name that AWS makes: the logical id, and letters that nobody knows before.
+#[test]
+fn r10_the_version_of_the_databases_url_may_be_asked_for_and_its_value_not() {
+    let rendered = rendered(&environment("staging"));
+    let arn = |id: &str| format!("arn:aws:secretsmanager:us-east-1:{ACCOUNT}:secret:{id}-a1b2c3d4e5f6-AbCdEf");
+    for role in ["finance-app-staging-plan", "finance-app-staging-deploy"] {
+        let may = |action: &str, id: &str| rendered.of(role, &Request::new(action, arn(id))).is_allowed();
+        assert!(may("secretsmanager:DescribeSecret", "UrlSecret"), "{role}");
+        assert!(!may("secretsmanager:GetSecretValue", "UrlSecret"), "{role}");
+    }
+    // The plan role describes every secret, to find drift.
+    let deploy = rendered
+        .of("finance-app-staging-deploy", &Request::new("secretsmanager:DescribeSecret", arn("PasswordSecret")));
+    assert!(!deploy.is_allowed());
+}
+
 #[test]
 fn r10_every_escalation_is_refused() {
     let mut staging = environment("staging");
