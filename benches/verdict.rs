@@ -14,6 +14,7 @@ mod play;
 mod support {
     pub mod ecs;
     pub mod ran;
+    pub mod recorded;
     pub mod scripted;
 }
 

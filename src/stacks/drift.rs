@@ -22,12 +22,12 @@ const SLOWEST: Duration = Duration::from_secs(5);
 pub async fn drift(clients: &Clients, region: &str, stack: &str) -> Result<(Vec<Finding>, Option<String>), Fault> {
     let named = stack_named(stack, region);
     let doing = || format!("looking for drift in {named}");
-    let cloudformation = clients.cloudformation();
-    let begun = cloudformation.detect_stack_drift().stack_name(stack).send().await;
+    let begun = clients.cloudformation().detect_stack_drift().stack_name(stack).send().await;
     let id = begun.map_err(|error| fault(doing(), &error))?.stack_drift_detection_id.unwrap_or_default();
     let mut pause = FIRST;
     let failed = loop {
-        let answer = cloudformation.describe_stack_drift_detection_status().stack_drift_detection_id(&id).send().await;
+        let answer =
+            clients.cloudformation().describe_stack_drift_detection_status().stack_drift_detection_id(&id).send().await;
         let answer = answer.map_err(|error| fault(doing(), &error))?;
         match answer.detection_status {
             Some(StackDriftDetectionStatus::DetectionComplete) => break None,
@@ -42,7 +42,8 @@ pub async fn drift(clients: &Clients, region: &str, stack: &str) -> Result<(Vec<
     let mut findings = Vec::new();
     let mut token = None;
     loop {
-        let answer = cloudformation
+        let answer = clients
+            .cloudformation()
             .describe_stack_resource_drifts()
             .stack_name(stack)
             .stack_resource_drift_status_filters(StackResourceDriftStatus::Modified)

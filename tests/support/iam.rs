@@ -24,16 +24,9 @@ use hyper_util::{
 use runner_core::workflow::Environment;
 use serde_json::{Value as Json, json};
 
-use super::{app::App, scripted::escaped};
+use super::{app::App, recorded::scope, scripted::escaped};
 
 const ISSUER: &str = "token.actions.githubusercontent.com";
-
-/// Region and service that a request to AWS was signed for, by its Authorization.
-pub fn scope(authorization: &str) -> Option<(String, String)> {
-    let authorization = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
-    let mut parts = authorization.split("Credential=").nth(1)?.split(',').next()?.split('/').skip(2);
-    Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
-}
 
 /// A role's session.
 #[derive(Clone, Debug)]

@@ -23,8 +23,8 @@ use serde_json::Value as Json;
 use tokio::{net::TcpListener, sync::watch, task::AbortHandle};
 
 use super::{
-    iam::{RoleKeys, scope},
-    recorded,
+    iam::RoleKeys,
+    recorded::{self, scope},
     scripted::field,
 };
 

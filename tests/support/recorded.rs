@@ -9,10 +9,20 @@ use std::{
 /// Names a folder; each process of the tests writes a file of its own there.
 const FOLDER: &str = "CALLS";
 
+/// Region and service that a request to AWS was signed for, by its Authorization.
+pub fn scope(authorization: &str) -> Option<(String, String)> {
+    let authorization = authorization.strip_prefix("AWS4-HMAC-SHA256 ")?;
+    let mut parts = authorization.split("Credential=").nth(1)?.split(',').next()?.split('/').skip(2);
+    Some((parts.next()?.to_owned(), parts.next()?.to_owned()))
+}
+
+/// The file, and what is in it already.
+type Record = Mutex<(std::fs::File, BTreeSet<String>)>;
+
 /// Notes that a service was asked for an operation, which of a REST API is a method and a path.
 pub fn call(service: &str, operation: &str) {
     let operation = if service == "scheduler" { scheduled(operation) } else { operation };
-    static FILE: OnceLock<Option<Mutex<(std::fs::File, BTreeSet<String>)>>> = OnceLock::new();
+    static FILE: OnceLock<Option<Record>> = OnceLock::new();
     let file = FILE.get_or_init(|| {
         let folder = std::env::var_os(FOLDER)?;
         std::fs::create_dir_all(&folder).unwrap();

@@ -12,7 +12,7 @@ use hyper::{Response, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{net::TcpListener, task::AbortHandle};
 
-use super::{iam::scope, recorded};
+use super::recorded::{self, scope};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
