@@ -81,6 +81,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         FailOn::Change => None,
     });
     let cost = CostChange::of(&loaded.environment, &plan, &world);
+    drop(world);
     let on_change = args.fail_on.contains(&FailOn::Change);
     let report = PlanReport::of(&loaded.header, &plan, warnings, on_change, took).priced(cost, limit);
     show(settings, &report.card(), &report);

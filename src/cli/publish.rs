@@ -72,7 +72,7 @@ pub async fn publish(settings: &Settings, told: Told<'_>, live: Option<Live>) {
             warn("the comment was not written; the step summary has it", &format!("{trouble}{hint}"));
         }
     }
-    let json = sink::clean_json(&told.json);
+    let json = sink::clean_json(told.json);
     match job.files.keep(&format!("{json:#}\n")) {
         Ok(path) => outputs.extend(path.map(|path| ("report", path.display().to_string()))),
         Err(error) => warn("the report was not kept", &error),

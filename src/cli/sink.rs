@@ -90,9 +90,12 @@ pub fn json(answer: &impl Serialize) {
 }
 
 /// The JSON without what is secret, leaf by leaf, so that it stays valid.
-pub fn clean_json(value: &serde_json::Value) -> serde_json::Value {
+pub fn clean_json(value: serde_json::Value) -> serde_json::Value {
     let sink = SINK.read().unwrap_or_else(PoisonError::into_inner);
-    sink.1.as_ref().map_or_else(|| value.clone(), |redactor| redactor.apply_json(value))
+    match &sink.1 {
+        Some(redactor) => redactor.apply_json(value),
+        None => value,
+    }
 }
 
 /// To stdout: one JSON document on one line.
@@ -101,7 +104,7 @@ pub fn json_line(answer: &impl Serialize) {
 }
 
 fn out_json(answer: &impl Serialize, pretty: bool) {
-    let value = clean_json(&serde_json::to_value(answer).unwrap_or_default());
+    let value = clean_json(serde_json::to_value(answer).unwrap_or_default());
     let text = if pretty { format!("{value:#}\n") } else { format!("{value}\n") };
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());

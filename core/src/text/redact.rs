@@ -52,16 +52,16 @@ impl Redactor {
         out
     }
 
-    /// The JSON value with every secret replaced in every string and key.
-    pub fn apply_json(&self, value: &serde_json::Value) -> serde_json::Value {
+    /// The JSON value with every secret replaced in every string and key; in place, since a report may be large.
+    pub fn apply_json(&self, value: serde_json::Value) -> serde_json::Value {
         use serde_json::Value;
         match value {
-            Value::String(text) => Value::String(self.apply(text)),
-            Value::Array(items) => Value::Array(items.iter().map(|item| self.apply_json(item)).collect()),
+            Value::String(text) => Value::String(self.apply(&text)),
+            Value::Array(items) => Value::Array(items.into_iter().map(|item| self.apply_json(item)).collect()),
             Value::Object(map) => {
-                Value::Object(map.iter().map(|(key, item)| (self.apply(key), self.apply_json(item))).collect())
+                Value::Object(map.into_iter().map(|(key, item)| (self.apply(&key), self.apply_json(item))).collect())
             }
-            other => other.clone(),
+            other => other,
         }
     }
 }
