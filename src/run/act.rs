@@ -10,7 +10,8 @@ use runner_core::{
     infra,
     judge::Verdict,
     plan::{
-        Action, Exit, Fault, Follow, Known, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable, World,
+        Action, Ask, Exit, Fault, Follow, Known, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable,
+        World,
     },
     report::{Changed, Fact, ServiceState},
     service::{Facts, stack_key},
@@ -211,7 +212,7 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
     };
     let seen = acting.put(put).await?;
     let name = put.name.clone();
-    let body = put.step.has_template().then(|| put.body.clone());
+    let changed = put.step.has_template();
     Ok(Box::new(move |world| {
         match seen {
             Some(stack) => {
@@ -221,19 +222,15 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
                 world.stacks.remove(&name);
             }
         }
-        match body {
-            Some(body) => {
-                world.templates.insert(name, serde_json::from_str(&body).ok());
-                // Its secrets may have other versions now.
-                world.answered.retain(|ask| !matches!(ask, runner_core::plan::Ask::SecretVersion { .. }));
-            }
-            // Another run may have changed it: it is asked again.
-            None => {
-                world
-                    .answered
-                    .retain(|ask| !matches!(ask, runner_core::plan::Ask::Template { stack, .. } if *stack == name));
-            }
-        }
+        // Whoever compares with its template again asks for it: hundreds of them, kept as trees of values, were most of a
+        // first run's memory.
+        world.templates.remove(&name);
+        world.answered.retain(|ask| match ask {
+            Ask::Template { stack, .. } => *stack != name,
+            // Its secrets may have other versions now.
+            Ask::SecretVersion { .. } => !changed,
+            _ => true,
+        });
     }))
 }
 

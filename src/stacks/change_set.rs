@@ -309,15 +309,18 @@ fn changes_of(put: &PutStack, resource: &ResourceChange, replaced: &[&str]) -> V
                         }
                     };
                     let (before, after) = (target.before_value.clone(), target.after_value.clone());
-                    // A value that only may have changed by what it refers to.
+                    // A value that only may have changed by what it refers to, and does not.
                     let caused_by = detail.causing_entity.as_deref().and_then(|entity| entity.split('.').next());
                     let referred = detail.evaluation.as_ref().is_some_and(|how| how.as_str() == "Dynamic");
                     let stays = (before.is_some() && before == after)
                         || (referred && caused_by.is_some_and(|id| !replaced.contains(&id)));
+                    if stays {
+                        return None;
+                    }
                     let replacement = match (create_only(&kind, &property), &target.requires_recreation) {
-                        (_, Some(RequiresRecreation::Always)) if whole && !stays => Replacement::Yes,
-                        (CreateOnly::Yes, _) if !stays => Replacement::Yes,
-                        (CreateOnly::Yes | CreateOnly::Maybe, _) => Replacement::Maybe,
+                        (_, Some(RequiresRecreation::Always)) if whole => Replacement::Yes,
+                        (CreateOnly::Yes, _) => Replacement::Yes,
+                        (CreateOnly::Maybe, _) => Replacement::Maybe,
                         (CreateOnly::Unknown, Some(RequiresRecreation::Always | RequiresRecreation::Conditionally)) => {
                             Replacement::Maybe
                         }

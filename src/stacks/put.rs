@@ -10,7 +10,7 @@ use aws_sdk_cloudformation::types::ChangeSetType;
 use runner_core::{
     infra::leave_out,
     judge::stack_events::tally,
-    plan::{Fault, PutStack, Refusal, Stack, StackMove, Standing, guard},
+    plan::{Fault, PutStack, Refusal, Stack, StackMove, Standing, beyond, guard},
     report::{Changed, Fact},
 };
 use serde_json::{Value as Json, json};
@@ -113,6 +113,14 @@ impl Acting<'_> {
                 return Err(fault.into());
             }
         };
+        if let Made::Ready(changes) = &made
+            && !creates
+        {
+            let more = beyond(&put.changes, changes);
+            if !more.is_empty() {
+                (self.emit)(Fact::Beyond(more));
+            }
+        }
         if let Made::Ready(changes) = &made
             && !creates
             && let Some(refusal) = Refusal::all(guard(&put.name, changes, self.allow_replace))

@@ -43,6 +43,12 @@ pub struct Change {
 }
 
 impl Change {
+    /// The same with every text passed through `clean`.
+    pub fn cleaned(&self, clean: &impl Fn(&str) -> String) -> Self {
+        let value = |value: &Option<Json>| value.as_ref().map(|value| cleaned(value, clean));
+        Self { before: value(&self.before), after: value(&self.after), ..self.clone() }
+    }
+
     /// The whole appears.
     pub fn is_creation(&self) -> bool {
         self.property.is_empty() && self.before.is_none()
@@ -51,5 +57,14 @@ impl Change {
     /// The whole disappears.
     pub fn is_removal(&self) -> bool {
         self.property.is_empty() && self.after.is_none()
+    }
+}
+
+fn cleaned(value: &Json, clean: &impl Fn(&str) -> String) -> Json {
+    match value {
+        Json::String(text) => Json::String(clean(text)),
+        Json::Array(all) => all.iter().map(|value| cleaned(value, clean)).collect(),
+        Json::Object(map) => map.iter().map(|(key, value)| (key.clone(), cleaned(value, clean))).collect(),
+        other => other.clone(),
     }
 }

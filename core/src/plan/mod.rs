@@ -3,6 +3,7 @@
 mod action;
 mod assume;
 mod assume_stack;
+mod beyond;
 mod change;
 mod desired;
 mod difference;
@@ -27,6 +28,7 @@ pub use action::{
     PutParameter, PutRule, PutScaling, PutSchedule, PutService, PutStack, RegisterTaskDefinition, RemoveSchedule,
     RemoveService, RunCommand, RunTask, StackMove, TurnBack,
 };
+pub use beyond::beyond;
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};
 pub use difference::{About, Side, difference, replaced, replacement};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::{
-    plan::{Exit, Fault, NodeId, Refusal},
+    plan::{Change, Exit, Fault, NodeId, Refusal},
     text::Foreign,
 };
 
@@ -32,6 +32,7 @@ impl Event {
             Fact::Warning(text) => Fact::Warning(clean(text)),
             Fact::Awaits(text) => Fact::Awaits(clean(text)),
             Fact::Changed(changed) => Fact::Changed(Changed { what: clean(&changed.what), ..changed.clone() }),
+            Fact::Beyond(changes) => Fact::Beyond(changes.iter().map(|change| change.cleaned(&clean)).collect()),
             Fact::TaskDone { purpose, command } => Fact::TaskDone { purpose: clean(purpose), command: all(command) },
             Fact::Service(state) => Fact::Service(ServiceState {
                 url: state.url.as_deref().map(&clean),
@@ -90,6 +91,8 @@ pub enum Fact {
     Awaits(String),
     /// One thing was changed: the journal. Said as soon as it is true, whatever comes after.
     Changed(Changed),
+    /// What a change set lists and the plan did not show: said before the guard decides over it.
+    Beyond(Vec<Change>),
     /// A one-off task ended well, or was found to have ended well before.
     TaskDone {
         /// `before-deploy`.

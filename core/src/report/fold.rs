@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::{Changed, Event, Fact, Failure, ServiceState};
-use crate::plan::{NodeId, Refusal};
+use crate::plan::{Change, NodeId, Refusal};
 
 /// Where a node is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -81,6 +81,8 @@ pub struct Fold {
     pub awaiting: BTreeSet<NodeId>,
     /// The journal.
     pub changed: Vec<Said<Changed>>,
+    /// What change sets list beyond the plan.
+    pub beyond_plan: Vec<Said<Change>>,
     /// One-off tasks that ended well.
     pub tasks: Vec<Said<TaskDone>>,
     /// Services at the verdict.
@@ -119,6 +121,14 @@ impl Fold {
                 self.warnings.push(Said { node, what: Warning { text: text.clone() } });
             }
             Fact::Changed(changed) => self.changed.push(Said { node, what: changed.clone() }),
+            // A stack that another run changes meanwhile is compared again, and one that is protected later twice.
+            Fact::Beyond(changes) => {
+                for what in changes.iter().cloned().map(|what| Said { node: node.clone(), what }) {
+                    if !self.beyond_plan.contains(&what) {
+                        self.beyond_plan.push(what);
+                    }
+                }
+            }
             Fact::TaskDone { purpose, command } => {
                 let what = TaskDone { purpose: purpose.clone(), command: command.clone() };
                 self.tasks.push(Said { node, what });

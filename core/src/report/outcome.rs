@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cost::CostSum,
-    plan::{Action, Exit, Fault, Plan, Refusal},
+    plan::{Action, Change, Exit, Fault, Plan, Refusal},
 };
 
 /// How a run ended, in one word.
@@ -146,6 +146,8 @@ pub struct Outcome {
     pub refusals: Vec<Said<Refusal>>,
     /// The journal.
     pub changed: Vec<Said<Changed>>,
+    /// What change sets list beyond the plan: more resources, more properties, or a replacement.
+    pub beyond_plan: Vec<Said<Change>>,
     /// One-off tasks that ended well.
     pub tasks: Vec<Said<TaskDone>>,
     /// What was done and cannot be undone by us.
@@ -245,6 +247,7 @@ impl Outcome {
             failures: fold.failures,
             refusals: fold.refusals,
             changed: fold.changed,
+            beyond_plan: fold.beyond_plan,
             tasks: fold.tasks,
             again: header.again(),
         }

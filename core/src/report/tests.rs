@@ -354,7 +354,7 @@ fn json_names_are_a_contract() {
     let outcome = rolled_back();
     assert_eq!(
         shape(&outcome),
-        "again app calls cause certainty changed commit cost deployments destroys do duration_ms environment exit_code failures \
+        "again app beyond_plan calls cause certainty changed commit cost deployments destroys do duration_ms environment exit_code failures \
          fault file first_deploy images kept left_out log not_undone plan_id refusals region resources services stacks stages \
          started_at \
          tasks verdict warnings writes"

@@ -27,6 +27,7 @@ async fn run(app: &App) -> Ran {
     let writes = app.proxy.writes();
     assert_eq!(ran.troubles(), NOTHING, "{writes:?}");
     assert_eq!(ran.outcome.exit_code, 0);
+    assert_eq!(ran.outcome.beyond_plan, [], "the plan has all that the change sets list");
     let again = app.plan("staging").await;
     assert!(again.is_empty(), "{:#?}", again.actions().collect::<Vec<_>>());
     ran

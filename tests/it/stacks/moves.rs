@@ -22,10 +22,24 @@ async fn a_stack_is_created_updated_and_its_template_read_back() {
     assert_eq!((changed.verb, &*changed.what), ("created", "stack app-test-net"));
     assert_eq!(changed.resources, BTreeMap::from([("created", 1)]));
 
-    let second = put("net", StackMove::Update, parameter("two"));
+    // The template was not compared, so that all that the change set lists is more than is known.
+    let mut second = put("net", StackMove::Update, parameter("two"));
     let stack = bench.done(&second).await;
     assert_eq!((stack.status.0.as_str(), stack.hash()), ("UPDATE_COMPLETE", Some(&*second.hash)));
-    assert_eq!(bench.changed()[0].resources, BTreeMap::from([("updated", 1)]));
+    let said = bench.said();
+    let beyond = said.iter().find_map(|fact| if let Fact::Beyond(changes) = fact { Some(changes) } else { None });
+    let [more] = &beyond.unwrap()[..] else { panic!("{said:?}") };
+    assert_eq!((&*more.scope, &*more.subject, &*more.property), ("net", "P", "Value"));
+    let Some(Fact::Changed(changed)) = said.last() else { panic!("{said:?}") };
+    assert_eq!(changed.resources, BTreeMap::from([("updated", 1)]));
+
+    // Compared, it is nothing more.
+    let mut third = put("net", StackMove::Update, parameter("three"));
+    third.changes = vec![more.clone()];
+    bench.done(&third).await;
+    assert!(!bench.said().iter().any(|fact| matches!(fact, Fact::Beyond(_))));
+    second = third;
+    let stack = bench.seen(&second.name).await;
     let read = template(&bench.clients, REGION, "app-test-net").await.unwrap().unwrap();
     assert_eq!(read.to_string(), second.body);
     assert_eq!(template(&bench.clients, REGION, "app-test-none").await.unwrap(), None);

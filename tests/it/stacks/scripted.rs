@@ -4,7 +4,11 @@
 use std::collections::BTreeMap;
 
 use runner::stacks::Stop;
-use runner_core::{infra::Holds, plan::StackMove, report::Fact};
+use runner_core::{
+    infra::Holds,
+    plan::{Change, Replacement, StackMove},
+    report::Fact,
+};
 
 use super::{Bench, parameter, put};
 use crate::support::{Answer, Script, Scripted};
@@ -229,6 +233,53 @@ async fn the_change_set_has_the_last_word_and_the_table_where_it_does_not_know()
             "replacing Vpc (AWS::EC2::VPC) in app-test-net; replacing Group (AWS::EC2::SecurityGroup) in app-test-net"
         )
     );
+}
+
+/// A change of the plan's, a property more, a resource more, and one that only refers to what changes in place.
+#[tokio::test]
+async fn what_a_change_set_lists_beyond_the_plan_is_said_before_it_is_executed() {
+    let direct = "<Evaluation>Static</Evaluation><ChangeSource>DirectModification</ChangeSource>";
+    let refers = "<Evaluation>Dynamic</Evaluation><ChangeSource>ResourceAttribute</ChangeSource><CausingEntity>P.Value</CausingEntity>";
+    let changes = [
+        modify("P", "AWS::SSM::Parameter", "False", "Value", "Never", direct),
+        modify("P", "AWS::SSM::Parameter", "False", "Tier", "Never", direct),
+        modify("Q", "AWS::SSM::Parameter", "Conditional", "Value", "Never", refers),
+        modify("Topic", "AWS::SNS::Topic", "True", "TopicName", "Always", direct),
+    ]
+    .concat();
+    let mut put = put("net", StackMove::Update, parameter("one"));
+    let planned = |property: &str| Change {
+        scope: "net".into(),
+        subject: "P".into(),
+        kind: "AWS::SSM::Parameter".into(),
+        property: property.into(),
+        before: Some("one".into()),
+        after: Some("two".into()),
+        replacement: Replacement::No,
+        holds: Holds::Nothing,
+        span: None,
+    };
+    put.changes = vec![planned("Value")];
+    let (bench, _scripted) = bench(
+        Script::default()
+            .on("CreateChangeSet", [set_made()])
+            .on("DescribeChangeSet", [set("CREATE_COMPLETE", "", &changes)])
+            .on("DescribeStacks", [stacks("CREATE_COMPLETE", "old"), stacks("UPDATE_COMPLETE", &put.hash)])
+            .on(
+                "DescribeStackEvents",
+                [events(BEFORE), after(&[("", "", "UPDATE_IN_PROGRESS", ""), ("", "", "UPDATE_COMPLETE", "")])],
+            )
+            .on("ExecuteChangeSet", [done("ExecuteChangeSet")]),
+    )
+    .await;
+    bench.done(&put).await;
+    let said = bench.said();
+    let place = |is: &dyn Fn(&Fact) -> bool| said.iter().position(is).unwrap();
+    let at = place(&|fact| matches!(fact, Fact::Beyond(_)));
+    assert!(at < place(&|fact| matches!(fact, Fact::Changed(_))));
+    let Fact::Beyond(more) = &said[at] else { panic!() };
+    let named: Vec<_> = more.iter().map(|change| (&*change.subject, &*change.property, change.replacement)).collect();
+    assert_eq!(named, [("P", "Tier", Replacement::No), ("Topic", "TopicName", Replacement::Yes)]);
 }
 
 #[tokio::test]

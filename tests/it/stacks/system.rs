@@ -4,6 +4,7 @@
 use runner::stacks::{describe, template};
 use runner_core::{
     plan::{Action, Ask, PutStack, StackMove, World},
+    report::Fact,
     stages::pipeline,
     workflow::{Environment, Given, load},
 };
@@ -76,6 +77,8 @@ async fn the_example_is_made_once_and_then_changes_where_its_file_changes() {
         assert_eq!(changes.len(), 1);
         assert_eq!((changes[0].subject.as_str(), changes[0].property.as_str()), ("Database", "DBInstanceClass"));
         assert!(changes[0].span.is_some());
+        let said = bench.said();
+        assert!(!said.iter().any(|fact| matches!(fact, Fact::Beyond(_))), "the plan has all of it: {said:?}");
         assert_eq!(bench.run(&env).await, []);
     }
 }

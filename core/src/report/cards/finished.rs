@@ -88,6 +88,7 @@ impl Outcome {
             blocks.push(services_table(&self.services));
         }
         blocks.push(Block::Line(Piece::words(self.sums())));
+        blocks.extend(self.beyond_lines().into_iter().map(|line| Block::Line(Piece::words(line))));
         blocks.extend(self.left_out_lines());
         blocks.extend(self.warnings.iter().map(|warning| {
             let node = warning.node.as_ref().map(|node| format!("{node}: ")).unwrap_or_default();
@@ -96,6 +97,7 @@ impl Outcome {
         blocks.push(Block::Line(Piece::Command(self.header.command(["status"]))));
         blocks.push(self.stages_details());
         blocks.push(self.journal_details());
+        blocks.extend(self.beyond_details());
         let (state, title) = match healthy {
             true => ("is healthy", format!("{}: healthy in {}", self.env(), self.took())),
             false => ("is up to date", format!("{}: up to date in {}", self.env(), self.took())),
@@ -226,6 +228,10 @@ impl Outcome {
             let text = format!("{}: {}", refusal.what.what, refusal.what.why);
             facts.push(("refused".to_owned(), vec![Piece::words(text)]));
         }
+        let beyond: Vec<Piece> = self.beyond_lines().into_iter().map(Piece::Words).collect();
+        if !beyond.is_empty() {
+            facts.push(("beyond plan".to_owned(), beyond));
+        }
         // Time was up: what was seen to go wrong by then.
         if self.verdict == Verdict::StillRunning && worst.is_none() {
             let seen =
@@ -251,6 +257,7 @@ impl Outcome {
         blocks.extend(details);
         blocks.push(self.stages_details());
         blocks.push(self.journal_details());
+        blocks.extend(self.beyond_details());
         Card {
             mark: self.mark(),
             headline,

@@ -1,5 +1,6 @@
 //! What is said about each kind of answer.
 
+mod beyond;
 mod checked;
 mod drift;
 mod finished;
