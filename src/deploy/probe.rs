@@ -202,7 +202,74 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::is_local;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    use super::{LIMIT, Probe, ProbeVia, is_local};
+
+    fn probe(via: ProbeVia, refuse_local: bool) -> Probe {
+        Probe { via, host: None, tls: false, path: "/health".to_owned(), refuse_local }
+    }
+
+    fn local(url: String) -> ProbeVia {
+        let text = str::to_owned;
+        ProbeVia::Local { url, name: text("alb"), account: text("111122223333"), region: text("us-east-1") }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_the_machine_itself_is_not_asked_where_that_is_refused() {
+        for name in ["localhost", "127.0.0.1", "169.254.169.254", "::ffff:169.254.169.254"] {
+            let asked = probe(ProbeVia::LoadBalancer { dns_name: name.to_owned() }, true).ask().await;
+            assert_eq!(asked.unwrap_err(), format!("{name} leads to no address that may be asked"));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_redirect_is_an_answer_and_not_followed() {
+        let (first, second) =
+            (TcpListener::bind("127.0.0.1:0").await.unwrap(), TcpListener::bind("127.0.0.1:0").await.unwrap());
+        let url = format!("http://{}", first.local_addr().unwrap());
+        let elsewhere = second.local_addr().unwrap();
+        let answer = async {
+            let (mut stream, _) = first.accept().await.unwrap();
+            let mut request = [0; 4096];
+            let read = stream.read(&mut request).await.unwrap();
+            let text = format!("HTTP/1.1 302 Found\r\nLocation: http://{elsewhere}/\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(text.as_bytes()).await.unwrap();
+            String::from_utf8_lossy(&request[..read]).into_owned()
+        };
+        let probe = probe(local(url), false);
+        let (asked, request) = tokio::join!(probe.ask(), answer);
+        assert!(request.starts_with("GET /_alb/alb/health "), "{request}");
+        assert!(asked.unwrap().starts_with("302 "));
+        // Whoever followed it would be waiting to be let in.
+        let came = std::future::poll_fn(|context| std::task::Poll::Ready(second.poll_accept(context).is_ready()));
+        assert!(!came.await);
+    }
+
+    #[tokio::test]
+    async fn no_more_of_an_answer_is_read_than_its_first_64_kib() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let _ = stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n").await.unwrap();
+            // Until the other side hangs up: it would never be done.
+            let mut sent = 0;
+            while stream.write_all(&[b'x'; 1 << 12]).await.is_ok() {
+                sent += 1 << 12;
+            }
+            sent
+        };
+        let probe = probe(local(url), false);
+        let (asked, sent) = tokio::join!(probe.ask(), answer);
+        assert!(asked.unwrap().starts_with("200 "));
+        // What the sockets themselves hold comes on top.
+        assert!(sent < LIMIT + (32 << 20), "{sent}");
+    }
 
     #[test]
     fn addresses_of_the_machine_and_its_cloud_are_local() {

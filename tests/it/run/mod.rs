@@ -4,6 +4,7 @@
 pub mod binary;
 mod by_hand;
 mod changes;
+mod children;
 mod containers;
 mod credentials;
 mod destroys;
@@ -46,5 +47,21 @@ async fn r14_from_nothing_to_healthy_and_then_unchanged() {
         assert_eq!(second.services(), first.services());
         let again = app.plan(name).await;
         assert!(again.is_empty(), "{:#?}", again.actions().collect::<Vec<_>>());
+    }
+}
+
+/// A tag may be moved after it was looked at; what ECS pulls must be what was pushed.
+#[tokio::test]
+async fn every_definition_names_its_images_by_digest() {
+    let app = kills::fresh(EXAMPLE).await;
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    let clients = app.clients().await;
+    for service in ["api", "web"] {
+        let family = format!("finance-app-staging-{service}");
+        let definition = clients.ecs().describe_task_definition().task_definition(family).send().await.unwrap();
+        for container in definition.task_definition.unwrap().container_definitions() {
+            let image = container.image().unwrap();
+            assert!(image.contains("@sha256:"), "{image}");
+        }
     }
 }
