@@ -1,5 +1,6 @@
 //! The price table: AWS's list prices on demand, by service, with the page to check each against and the day it was
-//! noted. Not every one was compared with that page: docs/cost.md.
+//! noted. Which of them were compared with a public source, and with which, stands beside them; the others were only
+//! noted: docs/cost.md.
 //!
 //! [`prices.json`](prices.json) is the data. A price that is not in it is not guessed: what it would price is named as
 //! not priced. A key is `NAME/UNIT`; a price that is the same in every region stands under `global`.
@@ -28,8 +29,27 @@ pub struct ServicePrices {
     pub source: String,
     /// The day it was noted: `2026-11-25`.
     pub noted: String,
+    /// What some of its prices were held against; a price that none names was only noted.
+    #[serde(default)]
+    pub compared: Vec<Comparison>,
     /// `NAME/UNIT` → region → amount.
     prices: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+/// Prices of the table that a public source has too, and alike.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Comparison {
+    /// The source's address.
+    pub with: String,
+    /// The day the source's figures are of, where it says.
+    pub published: Option<String>,
+    /// The day of the comparison.
+    pub on: String,
+    /// What the comparison does not show by itself: another engine, a sum rounded to cents.
+    pub note: Option<String>,
+    /// `NAME/UNIT` → regions.
+    pub prices: BTreeMap<String, Vec<String>>,
 }
 
 /// The table of the repository.
@@ -83,6 +103,30 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn r21_what_was_compared_is_in_the_table_with_an_address_and_days() {
+        let mut compared = 0;
+        for (name, service) in &prices().services {
+            for it in &service.compared {
+                assert!(it.with.starts_with("https://"), "{name}: {}", it.with);
+                for day in it.published.iter().chain([&it.on]) {
+                    assert!(day.parse::<jiff::civil::Date>().is_ok(), "{name}: {day}");
+                }
+                assert!(it.published.as_ref() <= Some(&it.on), "{name}: {} is of a later day", it.with);
+                assert!(!it.prices.is_empty(), "{name}: {} compares nothing", it.with);
+                for (key, regions) in &it.prices {
+                    assert!(!regions.is_empty(), "{name}: {key} in no region");
+                    for region in regions {
+                        let price = service.prices.get(key).and_then(|by_region| by_region.get(region));
+                        assert!(price.is_some(), "{name} {key} {region}: compared, but not in the table");
+                        compared += 1;
+                    }
+                }
+            }
+        }
+        assert!(compared > 0);
     }
 
     #[test]
