@@ -11,6 +11,7 @@ mod destroys;
 mod drifts;
 mod infrastructure;
 pub mod kills;
+mod readme;
 mod replacements;
 mod roles;
 mod schedules;
