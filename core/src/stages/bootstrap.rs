@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value as Json;
 
 use super::{
-    Removal, Stage, bootstrap_removal, records, stack_node,
+    Removal, Stage, bootstrap_removal, orphan_stacks, records, stack_node,
     wanted::{Wanted, shown},
 };
 use crate::{
-    infra::{STACKS, StackDesired, StackKind, leave_out},
+    infra::{self, STACKS, StackDesired, StackKind, leave_out},
     plan::{Action, Ask, Node, NodeId, PutStack, Refusal, Side, Stack, StackMove, Standing, World, difference, guard},
     workflow::Environment,
 };
@@ -127,9 +127,28 @@ impl Stage for StackStage {
         bootstrap_removal::keeps(env, node, world, removal)
     }
 
-    fn notes(&self, env: &Environment, _: &Node, world: &World) -> Vec<String> {
-        if self.is_dns() { records::notes(env, world) } else { Vec::new() }
+    fn notes(&self, env: &Environment, node: &Node, world: &World) -> Vec<String> {
+        if self.is_dns() {
+            return records::notes(env, world);
+        }
+        let makes_roles = node.id == NodeId::of(infra::identity::STAGE)
+            && self.decide(env, node, world).is_ok_and(|actions| !actions.is_empty());
+        if makes_roles { loses_hold(env, world).into_iter().collect() } else { Vec::new() }
     }
+}
+
+/// Roles are made of the file, so those of a file without a service may no longer delete what it had.
+fn loses_hold(env: &Environment, world: &World) -> Option<String> {
+    let left: Vec<&str> = orphan_stacks(env, world).iter().map(|stack| stack.name.as_str()).collect();
+    (!left.is_empty()).then(|| {
+        format!(
+            "{} left the file and {} still there: the roles made now may lack what it takes to delete that, so prune \
+             first (`runner run --prune -e {}`), and make the roles then",
+            left.join(", "),
+            if left.len() == 1 { "is" } else { "are" },
+            env.name
+        )
+    })
 }
 
 /// One decision about one stack.

@@ -24,23 +24,28 @@ const JOB: &str = "repo:org/finance-app:environment:staging";
 const PULL_REQUEST: &str = "repo:org/finance-app:pull_request";
 
 /// An account in which an administrator made the identity, and nothing else is there.
-async fn with_identity() -> App {
-    let mut app = App::with_auth(EXAMPLE).await;
+async fn with_identity(file: &str) -> App {
+    let mut app = App::with_auth(file).await;
     app.variables = SECRETS.map(|name| (name.to_owned(), format!("value of {name}"))).into();
     trust_github(&app).await;
+    make_identity(&app).await;
+    app
+}
+
+/// What an administrator does: the roles of the file as it is now.
+async fn make_identity(app: &App) {
     let env = app.environment("staging");
     let ran = run(&env, &Options { stage: Some("bootstrap-identity".to_owned()), ..app.options(&env) }).await;
     assert_eq!(ran.troubles(), NOTHING);
     let identity = env.identity.as_ref().unwrap();
     for (job, name) in [(Job::Plan, "plan"), (Job::Deploy, "deploy")] {
         let role = format!("finance-app-staging-{name}");
-        reduce_trust(&app, &role, &access::github(&env, identity, job).to_json()).await;
+        reduce_trust(app, &role, &access::github(&env, identity, job).to_json()).await;
         let documents = access::documents(&env, identity).into_iter();
         let policies = documents.filter(|(document, _)| document.starts_with(&format!("{name}-policy")));
         let policies: Vec<_> = policies.map(|(_, policy)| policy).collect();
-        widen(&app, &role, &env, &policies).await;
+        widen(app, &role, &env, &policies).await;
     }
-    app
 }
 
 async fn session(app: &App, role: &str, sub: &str) -> RoleKeys {
@@ -57,7 +62,7 @@ async fn as_role(app: &App, keys: RoleKeys) -> (Clients, Proxy) {
 
 #[tokio::test]
 async fn r10_a_role_is_taken_with_its_own_subject_and_no_other() {
-    let app = with_identity().await;
+    let app = with_identity(EXAMPLE).await;
     session(&app, "plan", PULL_REQUEST).await;
     session(&app, "deploy", JOB).await;
     for (role, sub) in [
@@ -76,7 +81,7 @@ async fn r10_a_role_is_taken_with_its_own_subject_and_no_other() {
 
 #[tokio::test]
 async fn r10_the_deploy_role_brings_an_environment_up_and_takes_it_down() {
-    let mut app = with_identity().await;
+    let mut app = with_identity(EXAMPLE).await;
     app.proxy.act_as(session(&app, "deploy", JOB).await);
     let first = app.run("staging").await;
     assert_eq!(first.troubles(), NOTHING);
@@ -91,9 +96,51 @@ async fn r10_the_deploy_role_brings_an_environment_up_and_takes_it_down() {
     assert!(gone.outcome.card().headline.ends_with("was destroyed"), "{}", gone.outcome.card().headline);
 }
 
+/// A worker that left the file is in no list of the roles that are made now. Under those of the file before it goes, and
+/// in a cluster of the environment's own under those made anew as well: what CloudFormation then may is the core's to judge.
+#[tokio::test]
+async fn r10_what_left_the_file_is_pruned_under_the_deploy_role() {
+    const WORKER: &str = "  worker: { build: { context: ./worker }, command: [sidekiq], cpu: 256, memory: 512 }\n";
+    let with_worker = EXAMPLE.replacen("  # A worker has no port", &format!("{WORKER}  # A worker has no port"), 1);
+    for renewed in [false, true] {
+        let mut app = with_identity(&with_worker).await;
+        let keys = session(&app, "deploy", JOB).await;
+        app.proxy.act_as(keys.clone());
+        assert_eq!(app.run("staging").await.troubles(), NOTHING);
+        app.edit(WORKER, "");
+        app.allow_replace = vec!["WorkerRepository".to_owned()];
+        let env = app.environment("staging");
+        if renewed {
+            app.proxy.act_as_nobody();
+            let alone = Options { stage: Some("bootstrap-identity".to_owned()), ..app.options(&env) };
+            let steps = runner::run::plan(&env, &alone).await.unwrap();
+            let notes: Vec<&String> = steps.notes.iter().map(|(_, note)| note).collect();
+            assert!(notes.iter().all(|note| note.contains("runner run --prune -e staging")), "{notes:?}");
+            assert!(notes.iter().any(|note| note.starts_with("finance-app-staging-service-worker left")), "{notes:?}");
+            make_identity(&app).await;
+            app.proxy.act_as(keys);
+        }
+        app.removal = Some(Removal::Orphans);
+        // As on AWS, where no run makes the identity.
+        let work = Options { from: Some("bootstrap-registry".to_owned()), ..app.options(&env) };
+        let ran = run(&env, &work).await;
+        assert_eq!(ran.troubles(), NOTHING, "renewed: {renewed}");
+        let changed = ran.changed();
+        for gone in [
+            "deleted ECS service worker in finance-app-staging",
+            "deleted revisions of finance-app-staging-worker (1)",
+            "deleted stack finance-app-staging-service-worker",
+        ] {
+            assert!(changed.iter().any(|changed| changed == gone), "renewed: {renewed}: {changed:?}");
+        }
+        let again = run(&env, &work).await;
+        assert_eq!((again.troubles(), again.changed()), (vec![], vec![]));
+    }
+}
+
 #[tokio::test]
 async fn r10_the_plan_role_plans_and_is_denied_everything_else() {
-    let app = with_identity().await;
+    let app = with_identity(EXAMPLE).await;
     assert_eq!(app.run("staging").await.troubles(), NOTHING);
     let keys = session(&app, "plan", PULL_REQUEST).await;
     app.proxy.act_as(keys.clone());

@@ -8,7 +8,7 @@ use super::{
     calls::{CALLS, On, When},
     handlers::handlers,
     scope::{Scope, sub},
-    service_role::{SERVICE, others, service_role_arn},
+    service_role::{CHANGE_STACKS, SERVICE, others, service_role_arn},
 };
 use crate::{
     iam::{Document, Job, Policy, Request, Statement, account_arn, evaluate},
@@ -128,17 +128,7 @@ fn passes(scope: &Scope<'_>) -> Vec<Statement> {
 fn identity(scope: &Scope<'_>) -> Statement {
     let stack = |key: &str| sub(&account_arn("cloudformation", "*", &format!("stack/{}/*", scope.env.stack_name(key))));
     let stacks = [crate::infra::identity::KEY, crate::infra::identity::PROVIDER].map(stack).to_vec();
-    let actions = [
-        "cloudformation:Create*",
-        "cloudformation:Update*",
-        "cloudformation:Delete*",
-        "cloudformation:Execute*",
-        "cloudformation:Continue*",
-        "cloudformation:Rollback*",
-        "cloudformation:Cancel*",
-        "cloudformation:Set*",
-    ];
-    Statement::deny("NoIdentity", &actions, stacks)
+    Statement::deny("NoIdentity", &CHANGE_STACKS, stacks)
 }
 
 /// What the patterns over this environment's names take in of one whose name is longer.

@@ -21,6 +21,20 @@ const HELPERS: &[&str] = &["ec2", "iam", "kms", "logs", "secretsmanager"];
 /// Services with one endpoint for the world, whose calls count as of one region whatever stack makes them.
 const GLOBAL: &[&str] = &["cloudfront", "iam", "route53"];
 
+/// Everything by which a stack is changed, or an operation on it turned around.
+/// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudformation.html>
+pub(super) const CHANGE_STACKS: [&str; 9] = [
+    "cloudformation:Cancel*",
+    "cloudformation:Continue*",
+    "cloudformation:Create*",
+    "cloudformation:Delete*",
+    "cloudformation:Execute*",
+    "cloudformation:Rollback*",
+    "cloudformation:Set*",
+    "cloudformation:Signal*",
+    "cloudformation:Update*",
+];
+
 /// Actions on a role that tell IAM which boundary the role has: with the condition they are refused for any role without
 /// ours.
 /// <https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsidentityandaccessmanagementiam.html>
@@ -188,15 +202,7 @@ pub(super) fn boundary(scope: &Scope<'_>) -> Policy {
         Statement::deny("NoRolesOfJobs", &["iam:PassRole", "sts:AssumeRole*"], scope.identity()),
         Statement::deny(
             "NoStacks",
-            &[
-                "cloudformation:Create*",
-                "cloudformation:Update*",
-                "cloudformation:Delete*",
-                "cloudformation:Execute*",
-                "cloudformation:Continue*",
-                "cloudformation:Rollback*",
-                "cloudformation:Set*",
-            ],
+            &CHANGE_STACKS,
             vec![sub(&account_arn("cloudformation", "*", &format!("stack/{}-*", scope.env.app)))],
         ),
         others(scope),

@@ -7,7 +7,7 @@ use serde_json::Value as Json;
 use super::*;
 use crate::{
     iam::{Decision, Document, Principal, Request, evaluate, trusts},
-    infra::{Body, identity, testing::environment},
+    infra::{Body, StackDesired, identity, testing::environment},
 };
 
 const ACCOUNT: &str = "111122223333";
@@ -163,6 +163,96 @@ fn r10_what_an_escalation_differs_from_is_allowed() {
     }
     let s3 = Request::new("s3:GetObject", "arn:aws:s3:::reports/a");
     assert!(evaluate(&[rendered.boundary], &[], &s3).unwrap().is_allowed());
+}
+
+/// What `--prune` asks for a service that left the file, of the deploy role and of CloudFormation's.
+fn prune(service: &str, cluster: &str, stack: &StackDesired) -> Vec<(&'static str, Request)> {
+    let arn = |service: &str, rest: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{rest}");
+    let role = |name: &str| format!("arn:aws:iam::{ACCOUNT}:role/finance-app-staging-{name}");
+    let own = |action: &str, resource: String| {
+        Request::new(action, resource).with("aws:ResourceTag/finance-infra:environment", "staging")
+    };
+    let of_ecs = |action: &str| {
+        own(action, arn("ecs", format!("service/{cluster}/{service}")))
+            .with("ecs:cluster", arn("ecs", format!("cluster/{cluster}")))
+    };
+    let stack_arn = arn("cloudformation", format!("stack/finance-app-staging-service-{service}/1"));
+    let of_stack = |action: &str| own(action, stack_arn.clone()).with("cloudformation:RoleArn", role("cloudformation"));
+    let scaled = arn("application-autoscaling", "scalable-target/1".into());
+    let mut all = vec![
+        (
+            "deploy",
+            own("application-autoscaling:DeregisterScalableTarget", scaled)
+                .with("application-autoscaling:service-namespace", "ecs"),
+        ),
+        ("deploy", of_ecs("ecs:UpdateService")),
+        ("deploy", of_ecs("ecs:DescribeServices")),
+        ("deploy", of_ecs("ecs:DeleteService")),
+        (
+            "deploy",
+            own("elasticloadbalancing:DeleteRule", arn("elasticloadbalancing", "listener-rule/app/a/1/2/3".into())),
+        ),
+        ("deploy", Request::new("ecs:DeregisterTaskDefinition", "*")),
+        (
+            "deploy",
+            own("ecs:DeleteTaskDefinitions", arn("ecs", format!("task-definition/finance-app-staging-{service}:1"))),
+        ),
+        ("deploy", own("cloudformation:UpdateTerminationProtection", stack_arn.clone())),
+        ("deploy", of_stack("cloudformation:DeleteStack")),
+        ("deploy", Request::new("iam:PassRole", role("cloudformation")).with("iam:PassedToService", SERVICE)),
+    ];
+    let Body::Rendered(template) = &stack.body else { panic!("it is ours") };
+    let kinds: std::collections::BTreeSet<&str> = template.resources.values().map(|it| it.kind).collect();
+    let boundary = format!("arn:aws:iam::{ACCOUNT}:policy/finance-app/staging/identity/finance-app-staging-boundary");
+    for kind in kinds {
+        let prefix = super::handlers::prefix(kind);
+        let deletes = handlers(kind).unwrap().all.iter().filter(|action| {
+            action.split_once(':').is_some_and(|(of, name)| of == prefix && name.starts_with("Delete"))
+                && *action != "iam:DeleteRolePermissionsBoundary"
+        });
+        let before = all.len();
+        all.extend(deletes.map(|action| {
+            let resource = if prefix == "iam" { role(&format!("{service}-task")) } else { "*".to_owned() };
+            let request = own(action, resource).with("aws:RequestedRegion", "us-east-1");
+            ("cloudformation", request.with("iam:PermissionsBoundary", &boundary))
+        }));
+        assert!(all.len() > before, "{kind} is deleted by no call that is known");
+    }
+    all
+}
+
+/// The roles are an administrator's and know of the services that the file had when they were made. As long as they are
+/// those of the file before, what left it can be taken away under them; made anew before that, they may lack it.
+#[test]
+fn r10_what_left_the_file_is_taken_away_by_the_roles_of_the_file_before() {
+    let mut before = environment("staging");
+    // The only service with a port leaves: types that nothing else has go with it.
+    let mut worker = before.services["web"].clone();
+    (worker.name, worker.port, worker.host, worker.redirect_from) = ("worker".into(), None, None, Vec::new());
+    worker.depends_on.clear();
+    before.services.insert("worker".into(), worker);
+    before.services.remove("web");
+    let mut after = before.clone();
+    after.services.remove("api");
+    let stack = crate::infra::services::stack(&before, &before.services["api"]);
+    let refused = |env: &Environment, cluster: &str| {
+        let rendered = rendered(env);
+        let asked = prune("api", cluster, &stack).into_iter();
+        let refused =
+            asked.filter(|(who, request)| !rendered.of(&format!("finance-app-staging-{who}"), request).is_allowed());
+        refused.map(|(who, request)| format!("{who} {}", request.action)).collect::<Vec<_>>()
+    };
+    assert_eq!(refused(&before, "finance-app-staging"), Vec::<String>::new());
+    let lost = refused(&after, "finance-app-staging");
+    assert!(lost.contains(&"cloudformation servicediscovery:DeleteService".to_owned()), "{lost:?}");
+    assert!(lost.iter().all(|lost| lost.starts_with("cloudformation ")), "{lost:?}");
+
+    // In a cluster that others use too the services are named one by one.
+    before.cluster.existing = Some("shared".into());
+    after.cluster.existing = Some("shared".into());
+    assert_eq!(refused(&before, "shared"), Vec::<String>::new());
+    let lost = refused(&after, "shared");
+    assert!(lost.contains(&"deploy ecs:DeleteService".to_owned()), "{lost:?}");
 }
 
 fn token(sub: &str, repository_id: &str, of: &str) -> Request {
