@@ -52,6 +52,12 @@ pub struct Clients {
 
 /// Attempts of one call: AWS's throttles are short, and a run that waits a few seconds beats one that fails.
 const ATTEMPTS: u32 = 6;
+/// What is looked at again in a second anyway waits no longer than that for an attempt, nor for an answer that hangs:
+/// the SDK doubles its pauses up to 20 s, and a verdict would be known that much later.
+const BRIEF_BACKOFF: Duration = Duration::from_millis(500);
+const BRIEF_BACKOFF_AT_MOST: Duration = Duration::from_secs(1);
+const BRIEF_ANSWER: Duration = Duration::from_secs(10);
+const CONNECT: Duration = Duration::from_secs(5);
 
 macro_rules! client {
     ($(#[$doc:meta])* $name:ident: $sdk:ident) => {
@@ -71,7 +77,7 @@ impl Clients {
         let region = Region::new(region.to_owned());
         let retry = RetryConfig::standard().with_max_attempts(ATTEMPTS);
         let timeout = TimeoutConfig::builder()
-            .connect_timeout(Duration::from_secs(5))
+            .connect_timeout(CONNECT)
             .operation_attempt_timeout(Duration::from_secs(60))
             .build();
         let loader = || {
@@ -111,10 +117,28 @@ impl Clients {
                 .time_source(aws_smithy_async::time::SystemTimeSource::new())
                 .build(),
         };
+        let web = if let Setup::Web(web) = setup { Some(web.clone()) } else { None };
+        Self::of(config, calls, web)
+    }
+
+    /// The same account and region, for what is asked again and again: so many attempts a call, with short pauses.
+    #[must_use]
+    pub fn brief(&self, attempts: u32) -> Self {
+        let retry = RetryConfig::standard()
+            .with_max_attempts(attempts)
+            .with_initial_backoff(BRIEF_BACKOFF)
+            .with_max_backoff(BRIEF_BACKOFF_AT_MOST);
+        let timeout =
+            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(BRIEF_ANSWER).build();
+        let config = self.config.to_builder().retry_config(retry).timeout_config(timeout).build();
+        Self::of(config, self.calls.clone(), self.web.clone())
+    }
+
+    fn of(config: SdkConfig, calls: Calls, web: Option<WebIdentity>) -> Self {
         Self {
             config,
             calls,
-            web: if let Setup::Web(web) = setup { Some(web.clone()) } else { None },
+            web,
             cloudformation: OnceLock::new(),
             ecs: OnceLock::new(),
             ecr: OnceLock::new(),

@@ -17,13 +17,19 @@ use super::{
     poller::Look,
     targets, text,
 };
-use crate::aws::{Clients, Code};
+use crate::aws::{Clients, Code, jitter};
 
 /// The pause between looks at first, and after [`LONG`]: what has not ended by then is seldom over in a second.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(600);
-/// How often it is said that looks fail.
+/// A look that failed is followed by one a little later, so that those who were refused together do not come together
+/// again: by up to so much of the pause.
+const SPREAD: f64 = 0.25;
+/// Attempts of what is asked beside the service: what fails in all of them is asked again with the next look.
+const ATTEMPTS: u32 = 4;
+/// So many looks in a row that failed are told of, and how often.
+const FAILED: u32 = 3;
 const SAID: Duration = Duration::from_secs(30);
 
 /// What is followed, and where what belongs to it is found.
@@ -66,7 +72,8 @@ pub struct Followed {
 /// Follows the deployment of a revision to its verdict. What fails while looking is repeated as long as it may pass: the
 /// deployment goes on anyway, and only `--timeout` ends the wait.
 pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followed, Fault> {
-    let Following { clients, cluster, follow, .. } = *following;
+    let Following { cluster, follow, .. } = *following;
+    let clients = &following.clients.brief(ATTEMPTS);
     let start = Instant::now();
     let revision = follow.revision.shown();
     let mut watch = Watch::new(revision, follow.first);
@@ -81,13 +88,21 @@ pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followe
     let mut said = String::new();
     let mut attached = !following.attaches;
     let mut trouble: Option<Instant> = None;
+    let mut failures = 0;
     loop {
-        let pause = if start.elapsed() < LONG { PAUSE } else { LONGEST };
-        let look = look(following, &mut tracker, &watch, pause).await;
+        let mut pause = if start.elapsed() < LONG { PAUSE } else { LONGEST };
+        if failures > 0 {
+            pause = pause.mul_f64(1.0 + SPREAD * jitter());
+        }
+        let look = look(following, clients, &mut tracker, &watch, pause).await;
         let seen = match look {
-            Ok(seen) => seen,
+            Ok(seen) => {
+                failures = 0;
+                seen
+            }
             Err(fault) if is_passing(&fault) => {
-                if trouble.is_none_or(|said| said.elapsed() >= SAID) {
+                failures += 1;
+                if failures >= FAILED && trouble.is_none_or(|said| said.elapsed() >= SAID) {
                     let words = fault.headline();
                     emit(Fact::Warning(format!("a look at {} failed and is repeated: {words}", follow.service)));
                     trouble = Some(Instant::now());
@@ -163,11 +178,12 @@ struct Seen {
 
 async fn look(
     following: &Following<'_>,
+    clients: &Clients,
     tracker: &mut Tracker<'_>,
     watch: &Watch,
     pause: Duration,
 ) -> Result<Seen, Fault> {
-    let Following { clients, follow, groups, .. } = *following;
+    let Following { follow, groups, .. } = *following;
     let arn = tracker.arn.clone();
     let look = following.poller.look(&follow.service, arn.as_deref(), pause).await?;
     let told = tracker.told(&look, watch.deployment()).await?;

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     mem,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
     time::Duration,
 };
 
@@ -34,9 +34,11 @@ struct Waiting {
     sender: oneshot::Sender<Answer>,
 }
 
-/// Looks at services of one cluster, ten a call, and their deployments, twenty a call, with a pause between looks.
+/// Looks at services of one cluster, ten a call, and their deployments, twenty a call, with a pause between looks. A call
+/// that fails is not sent again in between: that would be more calls just when AWS asks for fewer, and it is for whoever
+/// waits to look again.
 pub struct Poller {
-    clients: Arc<Clients>,
+    clients: Clients,
     cluster: String,
     waiting: Mutex<Vec<Waiting>>,
     last: tokio::sync::Mutex<Option<Instant>>,
@@ -44,8 +46,8 @@ pub struct Poller {
 
 impl Poller {
     /// For the services of this cluster.
-    pub fn new(clients: Arc<Clients>, cluster: String) -> Self {
-        Self { clients, cluster, waiting: Mutex::default(), last: tokio::sync::Mutex::default() }
+    pub fn new(clients: &Clients, cluster: String) -> Self {
+        Self { clients: clients.brief(1), cluster, waiting: Mutex::default(), last: tokio::sync::Mutex::default() }
     }
 
     /// The service and the service deployment of this ARN as they are, at least `pause` after the last look of anybody.

@@ -47,7 +47,7 @@ impl<'a> Edge<'a> {
         };
         let calls = Calls::default();
         let clients = Arc::new(Clients::new(&setup, &env.region, calls.clone()).await);
-        let poller = Poller::new(clients.clone(), env.cluster_name());
+        let poller = Poller::new(&clients, env.cluster_name());
         Self { env, options, clients, poller, calls, setup, others: Mutex::default() }
     }
 

@@ -3,9 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use runner_core::plan::Fault;
+
+use crate::aws::jitter;
 
 /// How long to wait before another attempt. Given from outside, so that tests need no clock.
 pub trait Backoff: Send + Sync + std::fmt::Debug {
@@ -25,9 +27,8 @@ impl Backoff for Exponential {
                 return false;
             }
             let step = Duration::from_millis(500 << attempt.min(5).saturating_sub(1)).min(Duration::from_secs(8));
-            // Parallel uploads fail together; the clock's last digits keep them from coming back together.
-            let digits = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.subsec_micros() % 1000);
-            let jittered = step.mul_f64(0.5 + f64::from(digits) / 1000.0);
+            // Parallel uploads fail together, and shall not come back together.
+            let jittered = step.mul_f64(0.5 + jitter());
             tokio::time::sleep(asked.unwrap_or_default().min(Duration::from_secs(30)).max(jittered)).await;
             true
         })

@@ -145,24 +145,24 @@ async fn time_that_is_up_is_no_failure_and_no_success() {
 }
 
 #[tokio::test]
-async fn a_look_that_is_throttled_is_repeated_and_said() {
-    let mut app = healthy().await;
-    app.edit("port: 3000,", "port: 3000, environment: { LOG_LEVEL: debug },");
-    let (mut updated, mut left) = (false, 1);
-    let ran = app
-        .run_under("staging", move |call| {
-            updated |= call.action == "UpdateService";
-            if updated && is_look(call) && left > 0 {
-                left -= 1;
-                // No SDK repeats a client error: what is seen is the follower's own patience.
-                return Effect::Answer(400, json!({ "__type": "ServerException", "message": "try later" }));
-            }
-            Effect::Pass
-        })
-        .await;
-    assert_eq!(ran.troubles(), NOTHING);
-    let said = ran.events.iter().any(
-        |event| matches!(&event.fact, Fact::Warning(words) if words.contains("a look at api failed and is repeated")),
-    );
-    assert!(said, "{:#?}", ran.events);
+async fn looks_that_fail_are_repeated_and_said_once_they_are_several() {
+    for (refused, is_said) in [(2, false), (3, true)] {
+        let mut app = healthy().await;
+        app.edit("port: 3000,", "port: 3000, environment: { LOG_LEVEL: debug },");
+        let (mut updated, mut left) = (false, refused);
+        let ran = app
+            .run_under("staging", move |call| {
+                updated |= call.action == "UpdateService";
+                if updated && is_look(call) && left > 0 {
+                    left -= 1;
+                    return Effect::Answer(400, json!({ "__type": "ThrottlingException", "message": "Rate exceeded" }));
+                }
+                Effect::Pass
+            })
+            .await;
+        assert_eq!(ran.troubles(), NOTHING);
+        let words = "a look at api failed and is repeated";
+        let said = ran.events.iter().filter(|event| matches!(&event.fact, Fact::Warning(said) if said.contains(words)));
+        assert_eq!(said.count(), usize::from(is_said), "{refused} refused: {:#?}", ran.events);
+    }
 }

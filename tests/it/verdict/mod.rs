@@ -77,7 +77,7 @@ async fn calls_of(name: &str) -> Vec<Call> {
 
 #[tokio::test]
 async fn calls_are_few_and_tasks_are_listed_only_when_something_is_wrong() {
-    for name in ["succeeded", "canary-succeeded", "scaled-out", "lagging"] {
+    for name in ["succeeded", "canary-succeeded", "scaled-out", "lagging", "throttled"] {
         let calls = calls_of(name).await;
         let of = |action: &str| calls.iter().filter(|call| call.action == action).collect::<Vec<_>>();
         assert!(of("ListTasks").is_empty() && of("GetLogEvents").is_empty(), "{name}: {calls:?}");

@@ -143,6 +143,12 @@ impl Scenario {
         std::time::Duration::from_secs_f64(behind.max(fails - last).max(0.0) * self.pace())
     }
 
+    /// When the last call came that was refused: what is true was not to be seen before.
+    pub fn refused(&self, calls: &[Call]) -> Option<std::time::Instant> {
+        let refused = (0..calls.len()).rev().find(|at| self.fault(&calls[*at], &calls[..=*at]).is_some())?;
+        Some(calls[refused].when)
+    }
+
     /// When each step happens, given the calls that came; in order.
     fn times(&self, calls: &[Call]) -> Vec<(f64, &Step)> {
         let mut times: Vec<(f64, &Step)> = Vec::new();
