@@ -128,8 +128,7 @@ impl Clients {
             .with_max_attempts(attempts)
             .with_initial_backoff(BRIEF_BACKOFF)
             .with_max_backoff(BRIEF_BACKOFF_AT_MOST);
-        let timeout =
-            TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(BRIEF_ANSWER).build();
+        let timeout = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(BRIEF_ANSWER).build();
         let config = self.config.to_builder().retry_config(retry).timeout_config(timeout).build();
         Self::of(config, self.calls.clone(), self.web.clone())
     }

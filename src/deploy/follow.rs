@@ -14,23 +14,17 @@ use super::{
     deployments::Tracker,
     evidence::{self, Gathered},
     list, means,
-    poller::Look,
+    poller::{Look, Patience},
     targets, text,
 };
-use crate::aws::{Clients, Code, jitter};
+use crate::aws::{Clients, Code};
 
 /// The pause between looks at first, and after [`LONG`]: what has not ended by then is seldom over in a second.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(2);
 const LONG: Duration = Duration::from_secs(600);
-/// A look that failed is followed by one a little later, so that those who were refused together do not come together
-/// again: by up to so much of the pause.
-const SPREAD: f64 = 0.25;
 /// Attempts of what is asked beside the service: what fails in all of them is asked again with the next look.
 const ATTEMPTS: u32 = 4;
-/// So many looks in a row that failed are told of, and how often.
-const FAILED: u32 = 3;
-const SAID: Duration = Duration::from_secs(30);
 
 /// What is followed, and where what belongs to it is found.
 pub struct Following<'a> {
@@ -87,30 +81,11 @@ pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followe
     let mut gathered = Gathered::default();
     let mut said = String::new();
     let mut attached = !following.attaches;
-    let mut trouble: Option<Instant> = None;
-    let mut failures = 0;
+    let mut patience = Patience::default();
     loop {
-        let mut pause = if start.elapsed() < LONG { PAUSE } else { LONGEST };
-        if failures > 0 {
-            pause = pause.mul_f64(1.0 + SPREAD * jitter());
-        }
+        let pause = patience.pause(if start.elapsed() < LONG { PAUSE } else { LONGEST });
         let look = look(following, clients, &mut tracker, &watch, pause).await;
-        let seen = match look {
-            Ok(seen) => {
-                failures = 0;
-                seen
-            }
-            Err(fault) if is_passing(&fault) => {
-                failures += 1;
-                if failures >= FAILED && trouble.is_none_or(|said| said.elapsed() >= SAID) {
-                    let words = fault.headline();
-                    emit(Fact::Warning(format!("a look at {} failed and is repeated: {words}", follow.service)));
-                    trouble = Some(Instant::now());
-                }
-                continue;
-            }
-            Err(fault) => return Err(unseen(fault)),
-        };
+        let Some(seen) = patience.bear(look, &follow.service, emit).map_err(unseen)? else { continue };
         let Seen { look, told, newer, back_to, targets } = seen;
         if let Some(warning) = tracker.warning.take() {
             emit(Fact::Warning(warning));
@@ -218,14 +193,6 @@ fn began(told: &Told, service: Option<&Service>, watch: &Watch) -> Option<f64> {
     let rollouts = list(&service?.json, "deployments");
     let ours = rollouts.iter().find(|rollout| Some(text(rollout, "id")) == watch.deployment());
     ours?["createdAt"].as_f64()
-}
-
-/// What passes by itself: throttles, failures on the other side, a cut connection.
-fn is_passing(fault: &Fault) -> bool {
-    match fault.code.as_deref() {
-        Some(code) => matches!(Code::of(code), Some(Code::Throttled | Code::Server)) || code.starts_with("HTTP 5"),
-        None => !fault.hint.as_deref().is_some_and(|hint| hint.contains("credentials")),
-    }
 }
 
 /// Nothing is known of the deployment but that it goes on: no failure of its own.

@@ -77,6 +77,21 @@ async fn deployment(clients: &Clients, arn: &str) -> Result<Option<Json>, Fault>
     Ok(list(&answer, "serviceDeployments").first().cloned())
 }
 
+/// Whether ECS remembers a deployment of the service, other than the one of this id, that ended well; `None` where the
+/// endpoint tells of no service deployments.
+pub async fn was_healthy(clients: &Clients, cluster: &str, service: &str, but: &str) -> Result<Option<bool>, Fault> {
+    let doing = format!("looking whether {service} in {cluster} was ever healthy");
+    let body = json!({ "cluster": cluster, "service": service, "status": ["SUCCESSFUL"] });
+    match call!(clients.ecs(), list_service_deployments, body, doing) {
+        Ok(answer) => {
+            let arns = list(&answer, "serviceDeployments").iter().map(|brief| text(brief, "serviceDeploymentArn"));
+            Ok(Some(arns.into_iter().any(|arn| arn.rsplit('/').next() != Some(but))))
+        }
+        Err(fault) if means(&fault, Code::Unsupported) => Ok(None),
+        Err(fault) => Err(fault),
+    }
+}
+
 /// Whether a revision can still be deployed: it is not deregistered, and the registry has its images by their digests.
 /// Images of other registries cannot be asked for.
 pub async fn revision(clients: &Clients, env: &Environment, arn: &str) -> Result<Option<Revision>, Fault> {

@@ -27,7 +27,7 @@ pub use by_hand::{Ended, Seen, by_hand};
 pub use evidence::{Container, Piece, folded};
 pub use failed::{StoppedTask, last_stopped};
 pub use follow::{Followed, Following, follow};
-pub use history::{answer, history, revision, turn_back};
+pub use history::{answer, history, revision, turn_back, was_healthy};
 pub use logs::{Group, LogLine};
 pub use observe::{describe_services, newest_revision, task_runs};
 pub use poller::Poller;
@@ -38,7 +38,7 @@ pub use rule::put_rules;
 pub use run_task::run_task;
 pub use scaling::{put_scaling, scaling_seen};
 pub use schedule::{put_schedule, remove_schedule, schedules};
-pub use service::{mark_service, put_service};
+pub use service::{mark_service, put_service, scale_to_none};
 pub use verify::{log_groups, target_group_facts};
 
 /// Where facts go while something is done.

@@ -10,11 +10,12 @@ use std::{
 use runner_core::{
     judge::ServiceDeployment,
     plan::{Fault, Service},
+    report::Fact,
 };
 use tokio::{sync::oneshot, time::Instant};
 
-use super::{deployments, describe_services};
-use crate::aws::Clients;
+use super::{Emit, deployments, describe_services};
+use crate::aws::{Clients, Code, jitter};
 
 /// What one look at a service shows.
 #[derive(Debug, Clone)]
@@ -32,6 +33,55 @@ struct Waiting {
     service: String,
     deployment: Option<String>,
     sender: oneshot::Sender<Answer>,
+}
+
+/// A look that failed is followed by one a little later, so that those who were refused together do not come together
+/// again: by up to so much of the pause.
+const SPREAD: f64 = 0.25;
+/// So many looks in a row that failed are told of, and how often.
+const FAILED: u32 = 3;
+const SAID: Duration = Duration::from_secs(30);
+
+/// How looks that fail are borne: ECS goes on anyway, and only `--timeout` ends the wait.
+#[derive(Default)]
+pub(super) struct Patience {
+    failures: u32,
+    said: Option<Instant>,
+}
+
+impl Patience {
+    /// The pause before the next look.
+    pub(super) fn pause(&self, pause: Duration) -> Duration {
+        if self.failures == 0 { pause } else { pause.mul_f64(1.0 + SPREAD * jitter()) }
+    }
+
+    /// What a look showed; none where it failed of what may pass, which is said once it lasts.
+    pub(super) fn bear<T>(&mut self, look: Result<T, Fault>, at: &str, emit: Emit<'_>) -> Result<Option<T>, Fault> {
+        match look {
+            Ok(seen) => {
+                self.failures = 0;
+                Ok(Some(seen))
+            }
+            Err(fault) if is_passing(&fault) => {
+                self.failures += 1;
+                if self.failures >= FAILED && self.said.is_none_or(|said| said.elapsed() >= SAID) {
+                    let words = fault.headline();
+                    emit(Fact::Warning(format!("a look at {at} failed and is repeated: {words}")));
+                    self.said = Some(Instant::now());
+                }
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+}
+
+/// What passes by itself: throttles, failures on the other side, a cut connection.
+fn is_passing(fault: &Fault) -> bool {
+    match fault.code.as_deref() {
+        Some(code) => matches!(Code::of(code), Some(Code::Throttled | Code::Server)) || code.starts_with("HTTP 5"),
+        None => !fault.hint.as_deref().is_some_and(|hint| hint.contains("credentials")),
+    }
 }
 
 /// Looks at services of one cluster, ten a call, and their deployments, twenty a call, with a pause between looks. A call

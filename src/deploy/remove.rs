@@ -10,7 +10,7 @@ use runner_core::{
 };
 use serde_json::{Value as Json, json};
 
-use super::{Emit, Poller, call, list, means, pages, rule, text};
+use super::{Emit, Poller, call, list, means, pages, poller::Patience, rule, service::scale_to_none, text};
 use crate::aws::{Clients, Code, fault};
 
 /// Between two looks at what ends.
@@ -71,9 +71,7 @@ pub async fn remove_service(
     let service = &remove.service;
     let gone = |fault: &Fault| means(fault, Code::NotFound);
     if !remove.draining {
-        let body = json!({ "cluster": cluster, "service": service, "desiredCount": 0 });
-        let doing = format!("scaling ECS service ({service}) in {cluster} to no tasks");
-        match call!(clients.ecs(), update_service, body, doing) {
+        match scale_to_none(clients, cluster, service).await {
             Err(fault) if gone(&fault) => {}
             answer => {
                 answer?;
@@ -99,11 +97,11 @@ async fn wait(
     emit: Emit<'_>,
     enough: impl Fn(&runner_core::plan::Service) -> bool,
 ) -> Result<(), Fault> {
+    let mut patience = Patience::default();
     loop {
-        let Some(seen) = poller.look(service, None, PAUSE).await?.service.filter(|seen| seen.status != "INACTIVE")
-        else {
-            return Ok(());
-        };
+        let look = poller.look(service, None, patience.pause(PAUSE)).await;
+        let Some(look) = patience.bear(look, service, emit)? else { continue };
+        let Some(seen) = look.service.filter(|seen| seen.status != "INACTIVE") else { return Ok(()) };
         if enough(&seen) {
             return Ok(());
         }

@@ -48,6 +48,14 @@ pub async fn mark_service(clients: &Clients, env: &Environment, mark: &MarkServi
     Ok(())
 }
 
+/// Sets a service to no tasks.
+pub async fn scale_to_none(clients: &Clients, cluster: &str, service: &str) -> Result<(), Fault> {
+    let body = json!({ "cluster": cluster, "service": service, "desiredCount": 0 });
+    let doing = format!("scaling ECS service ({service}) in {cluster} to no tasks");
+    call!(clients.ecs(), update_service, body, doing)?;
+    Ok(())
+}
+
 async fn create(clients: &Clients, env: &Environment, service: &str, body: &Json) -> Result<Json, Fault> {
     let mut attempt = 1;
     loop {

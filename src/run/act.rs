@@ -19,7 +19,7 @@ use runner_core::{
 };
 use serde_json::Value as Json;
 
-use super::{Endpoint, edge::Edge, failed, images};
+use super::{Endpoint, edge::Edge, failed, give_up, images};
 use crate::{
     aws::{add_tag, put_parameter},
     deploy::{self, Emit, Following, Probe},
@@ -257,6 +257,9 @@ async fn put_service(edge: &Edge<'_>, put: &PutService, world: &World, emit: Emi
         for deployment in seen.deployments.iter_mut().filter(|deployment| deployment.status == "PRIMARY") {
             deployment.rollout = Rollout::InProgress;
         }
+        if world.service(&put.service).is_some_and(Seen::is_given_up) {
+            seen.mark_older_failed();
+        }
     }
     let service = put.service.clone();
     Ok(Box::new(move |world| {
@@ -302,6 +305,9 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
     if followed.ending.verdict != Verdict::Succeeded {
         let mut failure = failed::failure(env, follow, &followed);
         failure.not_undone = done.ran(&follow.service);
+        if let Some(words) = give_up::give_up(edge, follow, &followed, following.attaches, emit).await {
+            failure.users = Some(failure.users.map_or(words.clone(), |users| format!("{users}; {words}")));
+        }
         return Err(Stop::Failed(Box::new(failure)));
     }
     let Some(seen) = followed.service else { return Ok(Box::new(|_| {})) };

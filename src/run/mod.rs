@@ -6,6 +6,7 @@ mod drift;
 mod edge;
 mod execute;
 mod failed;
+mod give_up;
 mod hand;
 mod images;
 mod journal;

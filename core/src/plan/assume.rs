@@ -100,7 +100,7 @@ impl World {
                 },
             );
         }
-        let service = Service {
+        let mut service = Service {
             status: "ACTIVE".to_owned(),
             arn: before.as_ref().map(|seen| seen.arn.clone()).unwrap_or_default(),
             revision: put.revision.clone(),
@@ -112,6 +112,9 @@ impl World {
             deployments,
             json: put.input.clone(),
         };
+        if service.is_given_up() {
+            service.mark_older_failed();
+        }
         self.services.insert(put.service.clone(), Some(service));
     }
 

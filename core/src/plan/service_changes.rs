@@ -25,7 +25,12 @@ pub fn service_changes(env: &Environment, service: &Service, before: Option<&Jso
 pub fn starts_deployment(property: &str) -> bool {
     matches!(
         property.split('.').next().unwrap_or_default(),
-        "taskDefinition" | "networkConfiguration" | "loadBalancers" | "serviceRegistries" | "platformVersion"
+        "taskDefinition"
+            | "networkConfiguration"
+            | "loadBalancers"
+            | "serviceRegistries"
+            | "platformVersion"
+            | "forceNewDeployment"
     )
 }
 

@@ -316,6 +316,8 @@ pub struct Service {
 impl Service {
     /// The key of the tag that carries our mark.
     pub const MARK: &'static str = "finance-infra:mark";
+    /// In the mark's fingerprint's place: its first deployment failed, and it was set to no tasks.
+    pub const GIVEN_UP: &'static str = "given-up";
     /// The key of the tag that says whether we gave it autoscaling: `true` or `false`.
     pub const SCALES: &'static str = "finance-infra:scales";
 
@@ -325,6 +327,24 @@ impl Service {
         let (fingerprint, marked) = self.mark.as_deref()?.split_once('@')?;
         let revision = self.revision.shown();
         (revision.rsplit(':').next() == Some(marked)).then_some(fingerprint)
+    }
+
+    /// Whether a run set it to no tasks because its first deployment failed. The mark was written before the count was, so
+    /// the count may be anything.
+    pub fn is_given_up(&self) -> bool {
+        self.mark.as_deref().and_then(|mark| mark.split_once('@')).is_some_and(|(mark, _)| mark == Self::GIVEN_UP)
+    }
+
+    /// Whether a deployment of this revision has none before it to go back to: every other that is there has failed.
+    pub fn is_first(&self) -> bool {
+        self.deployments.iter().all(|other| other.status == "PRIMARY" || other.rollout == Rollout::Failed)
+    }
+
+    /// What it had before the deployment that it is set to is known to have failed, whatever is told of it.
+    pub fn mark_older_failed(&mut self) {
+        for older in self.deployments.iter_mut().filter(|older| older.status != "PRIMARY") {
+            older.rollout = Rollout::Failed;
+        }
     }
 
     /// Whether we made it or took it over for this environment: by its tags.

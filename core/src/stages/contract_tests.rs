@@ -102,6 +102,14 @@ pub(super) fn changes() -> Vec<(&'static str, Change)> {
         }),
         ("a service without our mark", |_, world| services(world, |service| service.mark = None)),
         ("a service of an older file", |_, world| services(world, |service| service.mark = Some("0000@1".into()))),
+        ("a service whose first deployment failed", |_, world| {
+            services(world, |service| {
+                service.mark = Some(format!("{}@1", Service::GIVEN_UP));
+                (service.desired, service.running) = (0, 0);
+                service.json["desiredCount"] = 0.into();
+                service.deployments.iter_mut().for_each(|deployment| deployment.rollout = Rollout::Failed);
+            });
+        }),
         ("a service that was deleted", |_, world| services(world, |service| service.status = "INACTIVE".into())),
         ("a deployment under way", |_, world| {
             services(world, |service| {
@@ -192,6 +200,45 @@ fn a_plan_is_named_by_its_changes_and_not_by_images_or_secrets() {
     bigger.services.get_mut("api").unwrap().cpu = 1024;
     bigger.services.get_mut("api").unwrap().memory = 2048;
     assert_ne!(draw(&bigger, &steps, &world).id(), settled_id);
+}
+
+/// The count comes back also where autoscaling owns it, and the same revision is deployed anew.
+#[test]
+fn what_failed_at_first_is_begun_again_and_never_followed_as_it_is() {
+    for env in environments() {
+        let all = pipeline(&env);
+        let steps: Vec<&Step> = all.iter().collect();
+        let mut world = settled(&env, &steps);
+        let (_, failed) =
+            changes().into_iter().find(|(name, _)| *name == "a service whose first deployment failed").unwrap();
+        failed(&env, &mut world);
+        for step in &steps {
+            let Some(service) = step.node.service.as_ref().and_then(|name| env.services.get(name)) else { continue };
+            let decided = step.stage.decide(&env, &step.node, &world);
+            match step.stage.name() {
+                "wait-healthy" => {
+                    let refusal = decided.unwrap_err();
+                    assert!(refusal.why.contains("set to 0 tasks"), "{refusal:?}");
+                }
+                "deploy-service" => {
+                    let actions = decided.unwrap();
+                    let put = actions.iter().find_map(|action| match action {
+                        Action::PutService(put) => Some(put),
+                        _ => None,
+                    });
+                    let put = put.unwrap();
+                    let wanted = service.scaling.as_ref().map_or(service.desired_count, |scaling| scaling.min);
+                    assert_eq!(put.input["desiredCount"], wanted, "{}", service.name);
+                    assert!(put.deploys && put.input["forceNewDeployment"] == true, "{:?}", put.input);
+                    let mut after = world.clone();
+                    actions.iter().for_each(|action| after.assume(&env, action));
+                    let seen = after.service(&service.name).unwrap();
+                    assert!(seen.is_first() && !seen.is_given_up(), "{seen:?}");
+                }
+                _ => {}
+            }
+        }
+    }
 }
 
 #[test]

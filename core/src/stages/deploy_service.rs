@@ -157,8 +157,22 @@ fn put_service(
         actions.push(follow(revision));
         json = first;
     }
-    actions.extend(update(env, service, settings, revision, &json));
+    match seen.is_given_up() {
+        true => actions.push(begin_again(env, service, settings, revision, &json)),
+        false => actions.extend(update(env, service, settings, revision, &json)),
+    }
     actions
+}
+
+/// After a first deployment that failed: the count that was taken away, also of an autoscaled service, and a deployment
+/// even of the same revision, since ECS starts no task for one that has failed.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-circuit-breaker.html>
+fn begin_again(env: &Environment, service: &Service, settings: &Json, revision: &Value, json: &Json) -> Action {
+    let mut input = service::update_of(service, settings, json);
+    input["desiredCount"] = settings["desiredCount"].clone();
+    input["forceNewDeployment"] = true.into();
+    let changes = service_changes(env, service, Some(json), &input);
+    action(service, false, input, revision, changes)
 }
 
 /// An update of a service seen as `json`, where something differs.

@@ -2,7 +2,7 @@
 
 use super::{Stage, revision_asked};
 use crate::{
-    plan::{Action, Ask, Follow, Known, Node, NodeId, Refusal, World},
+    plan::{Action, Ask, Exit, Follow, Known, Node, NodeId, Refusal, Service, World},
     service::Facts,
     workflow::{Environment, Value},
 };
@@ -41,10 +41,16 @@ impl Stage for WaitHealthy {
         let Some(service) = &node.service else { return Ok(Vec::new()) };
         let revision = Known { env, world }.revision(service);
         match world.service(service) {
+            Some(seen) if seen.is_given_up() => Err(Refusal {
+                what: format!("following ECS service ({service}) in {}", env.cluster_name()),
+                why: "its first deployment failed and it was set to 0 tasks: there is nothing to follow".to_owned(),
+                remedy: format!("`runner run -e {}` deploys it again", env.name),
+                exit: Exit::Failed,
+            }),
             // Steady with another revision than the file's newest is a rollback that is over: no health of ours.
             Some(seen) if seen.is_steady() && !is_other(&seen.revision, &revision) => Ok(Vec::new()),
             seen => {
-                let first = seen.is_none_or(|seen| seen.deployments.len() <= 1);
+                let first = seen.is_none_or(Service::is_first);
                 Ok(vec![Action::Follow(Follow { service: service.clone(), revision, first })])
             }
         }

@@ -46,7 +46,48 @@ async fn a_first_deployment_of_a_program_that_ends_is_a_failure() {
     assert!(shown.contains("exit code 1"), "{shown}");
     assert!(shown.contains("EssentialContainerExited"), "{shown}");
     assert_eq!(failure.cause.as_ref().unwrap().0, "exit-nonzero");
-    assert_eq!(failure.users.as_deref(), Some("worker was never served before"));
+    assert_eq!(
+        failure.users.as_deref(),
+        Some("worker was never served before; set to 0 tasks: nothing of it runs or costs")
+    );
+}
+
+#[tokio::test]
+async fn what_failed_at_first_is_set_to_no_tasks_and_deployed_by_the_next_run() {
+    for file in [FILE.to_owned(), FILE.replace("memory: 512", "memory: 512, scaling: { min: 1, max: 2, cpu: 60 }")] {
+        let Some(mut app) = App::with_engine(&file).await else { return };
+        layout(&app.root.join("image"), "cannot reach the queue", 1);
+        let ran = app.run("staging").await;
+        assert_eq!(ran.outcome.exit_code, 1, "{:?}", ran.troubles());
+        assert!(
+            ran.changed().contains(&"set ECS service worker in shop-staging to 0 tasks".to_owned()),
+            "{:?}",
+            ran.changed()
+        );
+        let clients = app.clients().await;
+        let service = async || {
+            let asked = clients.ecs().describe_services().cluster("shop-staging").services("worker").send().await;
+            asked.unwrap().services()[0].clone()
+        };
+        assert_eq!(service().await.desired_count(), 0);
+        let evidence: Vec<_> = failures(&ran).iter().map(|failure| shown(failure)).collect();
+        assert!(evidence[0].contains("cannot reach the queue"), "{evidence:?}");
+
+        // Not even the file has changed: what failed may have been mended elsewhere.
+        let again = app.run("staging").await;
+        assert_eq!(again.outcome.exit_code, 1, "{:?}", again.troubles());
+        assert_eq!(
+            again.changed(),
+            ["set ECS service worker in shop-staging to 0 tasks", "updated ECS service worker in shop-staging"]
+        );
+
+        app.edit("image: { layout: ./image }", "build: { context: ./app }");
+        let mended = app.run("staging").await;
+        assert_eq!(mended.troubles(), NOTHING);
+        assert_eq!((service().await.desired_count(), service().await.running_count()), (1, 1));
+        let last = app.run("staging").await;
+        assert_eq!((last.changed(), last.troubles()), (Vec::new(), Vec::new()));
+    }
 }
 
 /// The cause that a first run names, which fails for it.

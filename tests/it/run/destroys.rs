@@ -129,6 +129,25 @@ async fn a_killed_destroy_is_finished_by_the_next() {
 }
 
 #[tokio::test]
+async fn looks_that_are_throttled_end_no_destroy() {
+    let mut app = brought_up(SMALL, "staging").await;
+    app.removal = PURGING;
+    let (mut updated, mut left) = (false, 4);
+    let ran = app
+        .run_under("staging", move |call| {
+            updated |= call.action == "UpdateService";
+            if updated && call.action == "DescribeServices" && left > 0 {
+                left -= 1;
+                let refused = serde_json::json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
+                return Effect::Answer(400, refused);
+            }
+            Effect::Pass
+        })
+        .await;
+    assert_eq!((ran.troubles(), ran.outcome.exit_code), (Vec::new(), 0));
+}
+
+#[tokio::test]
 async fn nobody_is_asked_without_a_terminal() {
     let app = fresh(SMALL).await;
     let output = app.command(&["destroy"]).output().await.unwrap();

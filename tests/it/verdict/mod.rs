@@ -11,7 +11,9 @@ use play::{Play, card, scenarios, wrong};
 use runner::aws::{Calls, Clients, Setup};
 use runner_core::report::{Fact, Verdict};
 
-use crate::support::ecs::{Call, Disturbance};
+use serde_json::json;
+
+use crate::support::ecs::{Call, Disturbance, Scenario};
 
 /// Scenarios played at the same time by one test: they wait more than they work.
 const AT_ONCE: usize = 20;
@@ -97,6 +99,44 @@ async fn calls_are_few_and_tasks_are_listed_only_when_something_is_wrong() {
     let mut streams: Vec<&str> = calls.iter().filter_map(|call| call.body["logStreamName"].as_str()).collect();
     streams.sort_unstable();
     assert_eq!(streams, ["api/api/t1", "api/api/t2", "api/api/t3"]);
+}
+
+/// The updates and tags that a scenario's run wrote, and its card, where the service has our tags.
+async fn written(scenario: Scenario) -> (Vec<Call>, String) {
+    let play = Play::new(scenario).await;
+    play.ecs.tag_service(json!([
+        { "key": "finance-infra:app", "value": "shop" }, { "key": "finance-infra:environment", "value": "staging" },
+    ]));
+    let ran = play.run().await;
+    let writes = |call: &Call| ["UpdateService", "TagResource"].contains(&call.action.as_str());
+    (play.ecs.calls().into_iter().filter(writes).collect(), card(&ran))
+}
+
+#[tokio::test]
+async fn a_first_deployment_that_failed_is_set_to_no_tasks_and_no_other() {
+    for name in ["first-deployment-failed", "first-deployment-rolled-back-to-nothing"] {
+        let scenario = scenarios().remove(name).unwrap();
+        let (written, card) = written(scenario.clone()).await;
+        let [mark, update] = written.as_slice() else { panic!("{name}: {written:?}") };
+        assert!(mark.body.to_string().contains("given-up@2"), "{mark:?}");
+        assert_eq!(update.body["desiredCount"], 0, "{update:?}");
+        assert!(card.contains("set to 0 tasks: nothing of it runs or costs"), "{card}");
+
+        // It was healthy once, long ago.
+        let mut older = scenario;
+        older.state["deployments"]["sd1"] =
+            json!({ "revision": 1, "status": "SUCCESSFUL", "createdAt": -9000, "finishedAt": -8900 });
+        let (written, card) = self::written(older).await;
+        assert!(written.is_empty() && !card.contains("set to 0 tasks"), "{name}: {written:?} {card}");
+    }
+    for name in ["rolled-back-by-circuit-breaker", "crash-after-success", "superseded", "stopped-by-a-person"] {
+        let (written, _) = written(scenarios().remove(name).unwrap()).await;
+        assert!(written.is_empty(), "{name}: {written:?}");
+    }
+    // Not ours by its tags.
+    let play = Play::new(scenarios().remove("first-deployment-failed").unwrap()).await;
+    play.run().await;
+    assert!(play.ecs.calls().iter().all(|call| call.action != "UpdateService"));
 }
 
 #[tokio::test]

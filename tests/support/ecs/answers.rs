@@ -51,6 +51,7 @@ pub(super) fn answer(timeline: &Timeline, call: &Call) -> Answer {
             Some(service) => Answer::json(&json!({ "service": service })),
             None => Answer::json_error(400, "ServiceNotFoundException", "Service not found."),
         },
+        "TagResource" => Answer::json(&json!({})),
         "ListServiceDeployments" => {
             let briefs: Vec<Json> = shapes::deployments(&state, names).iter().map(shapes::brief).collect();
             let wanted = asked(call, "status");

@@ -146,6 +146,11 @@ impl Ecs {
         timeline.calls.clear();
     }
 
+    /// The tags of the service.
+    pub fn tag_service(&self, tags: Json) {
+        self.timeline().service_tags = tags;
+    }
+
     /// The tags of the newest revision and of the service.
     pub fn tag(&self, revision: Json, service: Json) {
         let mut timeline = self.timeline();
