@@ -25,7 +25,10 @@ use runner_core::{
     cost::{CostChange, CostSum},
     plan::{Action, Fault, Plan, Wish, World, digest},
     report::{End, Event, Fact},
-    stages::{Removal, Step, approve, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal, rollback},
+    stages::{
+        Removal, Step, approve, asks_of_left_regions, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal,
+        rollback,
+    },
     workflow::Environment,
 };
 use tokio::sync::mpsc::UnboundedSender;
@@ -209,6 +212,7 @@ async fn steps(edge: &Edge<'_>, world: &mut World) -> Result<Vec<Step>, Fault> {
     let (env, options) = (edge.env, edge.options);
     if let Some(everything @ Removal::Everything { .. }) = options.removal {
         look::learn_all(edge, asks_of_removal(env, everything), world).await?;
+        look::learn_all(edge, asks_of_left_regions(env, world, options.removal), world).await?;
         look::learn_all(edge, asks_of_orphans(env, world), world).await?;
         let steps = removal(env, world, everything);
         look::look(edge, &steps.iter().collect::<Vec<_>>(), world).await?;
@@ -218,6 +222,7 @@ async fn steps(edge: &Edge<'_>, world: &mut World) -> Result<Vec<Step>, Fault> {
     look::look(edge, &steps.iter().collect::<Vec<_>>(), world).await?;
     // One stage alone knows nothing of what else is there.
     if options.stage.is_none() && options.work == Work::Pipeline {
+        look::learn_all(edge, asks_of_left_regions(env, world, options.removal), world).await?;
         look::learn_all(edge, asks_of_orphans(env, world), world).await?;
     }
     if options.removal == Some(Removal::Orphans) {

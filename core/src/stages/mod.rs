@@ -26,7 +26,9 @@ use std::sync::LazyLock;
 pub use approve::approve;
 pub use bootstrap::StackStage;
 pub use pipeline::{Step, asks_of_plan, draw, pipeline};
-pub use removal::{Removal, asks_of_orphans, asks_of_removal, orphan_services, orphan_stacks, prune, removal};
+pub use removal::{
+    Removal, asks_of_left_regions, asks_of_orphans, asks_of_removal, orphan_services, orphan_stacks, prune, removal,
+};
 use render_taskdef::{facts_asked, revision_asked};
 pub use rollback::rollback;
 

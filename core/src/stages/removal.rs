@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Step, pipeline, stack_node, stages};
 use crate::{
-    infra::STACKS,
+    infra::{self, STACKS, backup, cdn, database, edge},
     plan::{
         Action, Ask, DeleteParameters, DeleteRevisions, DeleteRules, ListenerRule, Node, NodeId, PutScaling,
         RemoveService, Service, Stack, World,
@@ -38,14 +38,28 @@ const IDENTITY: &str = "bootstrap-identity";
 
 /// What must be known before it is known what is there.
 pub fn asks_of_removal(env: &Environment, removal: Removal) -> Vec<Ask> {
-    let mut regions: BTreeSet<String> =
-        crate::infra::stacks(env).into_iter().filter_map(|stack| stack.region).collect();
+    let mut regions: BTreeSet<String> = infra::stacks(env).into_iter().filter_map(|stack| stack.region).collect();
     regions.insert(env.region.clone());
     let mut asks: Vec<Ask> = regions.into_iter().map(|region| Ask::Stacks { region }).collect();
     if removal != Removal::Orphans {
         asks.push(Ask::ClusterServices);
     }
     asks
+}
+
+/// Regions in which the file has nothing any more, though what is there tells that it had: the key of the replicated
+/// backups that the database still takes, and the header by which the load balancer still knows the CDN. Once a run has
+/// changed those stacks nothing tells of the region; a removal looks in the CDN's all the same.
+pub fn asks_of_left_regions(env: &Environment, world: &World, removal: Option<Removal>) -> Vec<Ask> {
+    let stack = |key: &str| world.stacks.get(&env.stack_name(key));
+    let key = stack(database::KEY).and_then(|stack| stack.parameters.get(&*backup::BACKUP_KEY_ARN.name));
+    // `arn:aws:kms:REGION:…`.
+    let of_backups = key.and_then(|arn| arn.split(':').nth(3)).filter(|region| !region.is_empty()).map(str::to_owned);
+    let knows_cdn = stack(edge::KEY).is_some_and(|stack| stack.outputs.contains_key(&*edge::ORIGIN_SECRET_ARN.name));
+    let mut regions = if removal.is_some() { infra::regions(env) } else { BTreeSet::new() };
+    regions.extend(of_backups);
+    regions.extend(knows_cdn.then(|| cdn::REGION.to_owned()));
+    regions.into_iter().map(|region| Ask::Stacks { region }).collect()
 }
 
 /// The services that may be there though the file has none such: to be asked for, once stacks are known. A service is
@@ -63,7 +77,7 @@ pub fn asks_of_orphans(env: &Environment, world: &World) -> Vec<Ask> {
 
 /// Stacks of this app and environment, by their constant tags, that the file no longer has.
 pub fn orphan_stacks<'w>(env: &Environment, world: &'w World) -> Vec<&'w Stack> {
-    let wanted: BTreeSet<String> = crate::infra::stacks(env).iter().map(|stack| env.stack_name(&stack.key)).collect();
+    let wanted: BTreeSet<String> = infra::stacks(env).iter().map(|stack| env.stack_name(&stack.key)).collect();
     world.stacks.values().filter(|stack| is_ours(env, stack) && !wanted.contains(&stack.name)).collect()
 }
 

@@ -303,3 +303,33 @@ fn a_service_that_only_runs_no_longer_keeps_its_stack_and_revisions() {
     assert_eq!(nodes, ["deploy-service web"]);
     assert!(plan.actions().any(|(_, action)| matches!(action, Action::RemoveService(it) if it.service == "web")));
 }
+
+#[test]
+fn a_region_that_left_the_file_is_looked_at_while_something_tells_of_it() {
+    let env = environments().into_iter().find(|env| env.database.is_some() && env.cdn.is_none()).unwrap();
+    let mut world = there(&env);
+    let asked = |world: &World, removal| -> Vec<String> {
+        let asks = asks_of_left_regions(&env, world, removal).into_iter();
+        asks.map(|ask| if let Ask::Stacks { region } = ask { region } else { panic!("{ask:?}") }).collect()
+    };
+    let database = env.stack_name("database");
+    let key = |region: &str| format!("arn:aws:kms:{region}:111122223333:key/1");
+    let give = |world: &mut World, value: String| {
+        let stack = world.stacks.get_mut(&database).unwrap();
+        stack.parameters.insert("BackupKeyArn".into(), value);
+    };
+    give(&mut world, String::new());
+    assert_eq!(asked(&world, None), Vec::<String>::new());
+    // Not known yet.
+    give(&mut world, "${stacks.backup.BackupKeyArn}".into());
+    assert_eq!(asked(&world, None), Vec::<String>::new());
+    give(&mut world, key("ap-south-1"));
+    assert_eq!(asked(&world, None), ["ap-south-1"]);
+    world.stacks.remove(&database);
+    let edge = world.stacks.get_mut(&env.stack_name("edge")).unwrap();
+    edge.outputs.insert("OriginSecretArn".into(), Value::Known("arn".into()));
+    assert_eq!(asked(&world, None), ["us-east-1"]);
+    for removal in [Removal::Orphans, KEEP, PURGE] {
+        assert!(asked(&World::default(), Some(removal)).contains(&"us-east-1".to_owned()));
+    }
+}

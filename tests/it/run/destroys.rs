@@ -215,3 +215,21 @@ async fn a_prune_takes_what_left_the_file_and_nothing_else() {
     app.removal = None;
     assert_eq!(app.plan("staging").await.orphans, NOTHING);
 }
+
+/// The second region of the backups is no longer in the file: the plan that changes it still sees what is there.
+#[tokio::test]
+async fn what_is_in_a_region_that_left_the_file_is_named_and_pruned() {
+    let mut app = brought_up(EXAMPLE, "staging").await;
+    app.edit("  replicate-backups-to: us-west-2\n", "");
+    let plan = app.plan("staging").await;
+    assert_eq!(plan.orphans, ["stack finance-app-staging-backup"]);
+    app.removal = Some(Removal::Orphans);
+    let ran = app.run("staging").await;
+    assert_eq!(ran.troubles(), NOTHING);
+    assert!(ran.changed().contains(&"deleted stack finance-app-staging-backup".to_owned()), "{:?}", ran.changed());
+    // The backups that are there are read with it.
+    let key = "the whole of BackupKey (AWS::KMS::Key) in stack finance-app-staging-backup";
+    assert!(ran.outcome.kept.contains(&key.to_owned()), "{:?}", ran.outcome.kept);
+    app.removal = None;
+    assert_eq!(app.plan("staging").await.orphans, NOTHING);
+}
