@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    approve, completions, cost, destroy, docs, drift, explain, init, logs, man, plan, render, rollback, run, sandbox,
-    settings, sink, stage, status, task, usage, validate, verify,
+    approve, completions, cost, destroy, docs, drift, exec, explain, init, logs, man, plan, render, rollback, run,
+    sandbox, settings, sink, stage, status, task, usage, validate, verify,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -59,6 +59,8 @@ pub enum Command {
     Logs(logs::Args),
     /// Run a command in a one-off task like the service's; its exit code is ours
     Task(task::Args),
+    /// Open a shell or run a command in a running task of a service
+    Exec(exec::Args),
     /// Show what would be sent: templates, task definitions, the file's schema; no AWS
     Render(render::Args),
     /// Estimate what the environment costs a month, by item; no AWS

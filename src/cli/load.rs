@@ -124,8 +124,8 @@ fn log_url() -> Option<String> {
 }
 
 impl Loaded {
-    /// What a plan or run is asked for.
-    pub async fn options(&self, settings: &Settings, services: &[String]) -> Result<Options, Fault> {
+    /// Refuses names that are no service's.
+    pub fn known(&self, services: &[String]) -> Result<(), Fault> {
         for name in services {
             let known = || self.environment.services.keys().map(String::as_str);
             if !self.environment.services.contains_key(name) {
@@ -136,6 +136,12 @@ impl Loaded {
                 return Err(usage("choosing the services", format!("there is no service `{name}`"), hint));
             }
         }
+        Ok(())
+    }
+
+    /// What a plan or run is asked for.
+    pub async fn options(&self, settings: &Settings, services: &[String]) -> Result<Options, Fault> {
+        self.known(services)?;
         let endpoint = if settings.sandbox {
             connect::sandbox_endpoint(&self.environment, settings.build, settings.progress).await?
         } else {

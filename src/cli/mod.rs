@@ -14,6 +14,7 @@ mod cost;
 mod destroy;
 mod docs;
 mod drift;
+mod exec;
 mod explain;
 mod follow;
 mod harden;
@@ -96,6 +97,7 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Status(args) => wait(status::run(settings, &args)),
         Command::Logs(args) => wait(logs::run(settings, &args)),
         Command::Task(args) => wait(task::run(settings, &args)),
+        Command::Exec(args) => wait(exec::run(settings, &args)),
         Command::Sandbox(args) => wait(sandbox::run(settings, &args)),
     }
 }

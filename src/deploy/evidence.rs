@@ -206,8 +206,13 @@ async fn stopped_tasks(place: &Place<'_>, rollout: Option<&str>, since: Option<f
 
 /// Every stopped task of a service that ECS still knows, for about an hour.
 pub(super) async fn stopped(clients: &Clients, cluster: &str, service: &str) -> Result<Vec<Json>, Fault> {
-    let doing = || format!("looking for stopped tasks of {service} in {cluster}");
-    let body = json!({ "cluster": cluster, "serviceName": service, "desiredStatus": "STOPPED" });
+    tasks(clients, cluster, service, "STOPPED").await
+}
+
+/// The tasks of a service that shall be `RUNNING`, or `STOPPED`.
+pub(super) async fn tasks(clients: &Clients, cluster: &str, service: &str, status: &str) -> Result<Vec<Json>, Fault> {
+    let doing = || format!("looking for {} tasks of {service} in {cluster}", status.to_lowercase());
+    let body = json!({ "cluster": cluster, "serviceName": service, "desiredStatus": status });
     let arns: Vec<Json> = pages!(clients.ecs(), list_tasks, body, doing(), "taskArns")?;
     let mut tasks = Vec::new();
     // DescribeTasks takes a hundred.

@@ -3,6 +3,7 @@
 mod by_hand;
 mod deployments;
 mod evidence;
+mod exec;
 mod failed;
 mod follow;
 mod history;
@@ -25,6 +26,7 @@ use serde_json::Value as Json;
 
 pub use by_hand::{Ended, Seen, by_hand};
 pub use evidence::{Container, Piece, folded};
+pub use exec::{Session, execute, running_tasks};
 pub use failed::{StoppedTask, last_stopped};
 pub use follow::{Followed, Following, follow};
 pub use history::{answer, history, revision, turn_back, was_healthy};

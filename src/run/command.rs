@@ -17,7 +17,8 @@ use crate::deploy::{Emit, ProbeVia};
 
 /// What a child may know of our environment. Loader, shell and interpreter hooks are not on the list, nor is any
 /// credential.
-const PASSED: &[&str] = &["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR", "RUNNER_TEMP", "CI"];
+pub(super) const PASSED: &[&str] =
+    &["PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TERM", "TMPDIR", "RUNNER_TEMP", "CI"];
 
 /// Lines of a command that failed which its fault shows.
 const LAST: usize = 10;

@@ -12,6 +12,7 @@ mod images;
 mod journal;
 mod look;
 mod remove;
+mod session;
 mod variables;
 mod verify;
 
@@ -39,6 +40,7 @@ use crate::aws::WebIdentity;
 
 pub use drift::observe;
 pub use hand::{last_stopped, logs, task};
+pub use session::{Opened, Plugin, Streams, open};
 pub use variables::Variables;
 pub use verify::verify;
 

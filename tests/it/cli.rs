@@ -50,6 +50,7 @@ fn help_and_version_are_answers() {
         "cost",
         "docs",
         "logs",
+        "exec",
         "task",
         "explain",
         "sandbox",

@@ -1,6 +1,7 @@
 //! The verdict over a rollout, and from evidence to a cause.
 
 pub mod causes;
+pub mod exec;
 mod service_deployment;
 mod signs;
 pub mod stack_events;

@@ -9,6 +9,7 @@ mod containers;
 mod credentials;
 mod destroys;
 mod drifts;
+mod exec;
 mod infrastructure;
 pub mod kills;
 mod readme;

@@ -150,6 +150,7 @@ pub const CALLS: &[Call] = &[
     call("ecs", "TagResource", Deploy, &[("ecs:TagResource", Services, Always), ("ecs:TagResource", TaskDefinitions, Always)]),
     call("ecs", "RunTask", Deploy, &[("ecs:RunTask", TaskDefinitions, InCluster), ("ecs:TagResource", Tasks, Always)]),
     call("ecs", "StopTask", Deploy, &[("ecs:StopTask", Tasks, InCluster)]).because(BY_COMMAND),
+    call("ecs", "ExecuteCommand", Deploy, &[("ecs:ExecuteCommand", Cluster, Always), ("ecs:ExecuteCommand", Tasks, Always)]),
     call("ecs", "StopServiceDeployment", Deploy, &[("ecs:StopServiceDeployment", Services, Always), ("ecs:StopServiceDeployment", ServiceDeployments, Always)]),
     call("ecs", "ContinueServiceDeployment", Deploy, &[("ecs:ContinueServiceDeployment", Services, Always), ("ecs:ContinueServiceDeployment", ServiceDeployments, Always)]),
 

@@ -129,6 +129,8 @@ fn r10_what_an_escalation_differs_from_is_allowed() {
             Request::new("ecs:RunTask", arn("ecs", "task-definition/finance-app-staging-api:1"))
                 .with("ecs:cluster", arn("ecs", "cluster/finance-app-staging")),
         ),
+        ("deploy", Request::new("ecs:ExecuteCommand", arn("ecs", "task/finance-app-staging/1"))),
+        ("deploy", Request::new("ecs:ExecuteCommand", arn("ecs", "cluster/finance-app-staging"))),
         ("cloudformation", Request::new("iam:CreateRole", role("api-task")).with("iam:PermissionsBoundary", &boundary)),
         (
             "cloudformation",
