@@ -189,6 +189,56 @@ fn evidence_on_stdin_is_answered_line_by_line() {
 }
 
 #[test]
+fn whatever_a_line_of_evidence_is_it_gets_one_answer_and_costs_no_other_its_own() {
+    let last = r#"{"where":"containerReason","text":"","exit_code":139}"#;
+    // What is given, and whether it is an error in words.
+    let lines: [(&[u8], bool); 14] = [
+        (br#"{"where":"log","text":null}"#, false),
+        (br#"{"where":null,"text":null,"exit_code":null}"#, false),
+        (br#"{"where":"log"}"#, true),
+        (br#"{"where":"log","text":5}"#, true),
+        (br#"{"where":"log","text":["a"]}"#, true),
+        (br#"{"where":7,"text":"a"}"#, true),
+        (br#"{"text":"a","exit_code":"1"}"#, true),
+        (br#"{"text":"a","exit_code":1.5}"#, true),
+        (br#"{"text":"a","exit_code":99999999999}"#, true),
+        (b"null", true),
+        (b"5", true),
+        (b"{\"text\":", true),
+        (b"{\"where\":\"log\",\"text\":\"caf\xE9 \"}", false),
+        (last.as_bytes(), false),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let explain = |format: &str| {
+        let mut child = runner(folder.path())
+            .args(["explain", "-", "--format", format])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let all: Vec<&[u8]> = lines.iter().map(|(line, _)| *line).collect();
+        child.stdin.take().unwrap().write_all(&all.join(&b'\n')).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), err(&output).as_str()), (Some(2), ""));
+        out(&output)
+    };
+    let answers: Vec<Json> = explain("json").lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(answers.len(), lines.len());
+    for (number, ((line, is_error), answer)) in lines.iter().zip(&answers).enumerate() {
+        let line = String::from_utf8_lossy(line);
+        let words = answer.get("error").and_then(Json::as_str);
+        assert_eq!(words.is_some(), *is_error, "{line}: {answer}");
+        assert!(words.is_none_or(|words| words.starts_with(&format!("line {}: ", number + 1))), "{line}: {answer}");
+        assert!(answer["do"].as_str().is_some_and(|remedy| !remedy.is_empty()), "{line}: {answer}");
+        let cause = if *line == *last { "exit-segfault" } else { "unknown" };
+        assert_eq!(answer["cause"], cause, "{line}: {answer}");
+    }
+    let text = explain("text");
+    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("do: ")).count(), lines.len(), "{text}");
+}
+
+#[test]
 fn a_planted_secret_is_never_echoed() {
     let folder = tempfile::tempdir().unwrap();
     let output = runner(folder.path())

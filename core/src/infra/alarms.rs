@@ -21,7 +21,8 @@ struct Alarm {
     group: Option<&'static str>,
 }
 
-/// After a shift either of two target groups may be the live one, so each has its alarms.
+/// After a shift either of two target groups may be the live one, so each has its alarms: docs/decisions/0015 says why
+/// they are not one over the sum.
 const ALL: [Alarm; 6] = [
     Alarm {
         id: "ErrorsAlarm",
