@@ -6,6 +6,8 @@ use serde_json::Value as Json;
 
 use super::NOTHING;
 use crate::support::app::App;
+#[cfg(target_arch = "x86_64")]
+use crate::support::program::{End, layout_of};
 
 const FILE: &str = "
 app: shop
@@ -120,4 +122,70 @@ services:
     let out = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0));
     assert!(out.contains("exit code 5") && out.contains("│ PG::ConnectionBad: no such host\n"), "{out}");
+}
+
+/// The lines of a child's output, the first of which was read.
+#[cfg(target_arch = "x86_64")]
+async fn first_line(child: &mut tokio::process::Child) -> String {
+    use tokio::io::{AsyncBufReadExt, BufReader};
+    BufReader::new(child.stdout.as_mut().unwrap()).lines().next_line().await.unwrap().unwrap_or_default()
+}
+
+#[cfg(target_arch = "x86_64")]
+const LAYOUT: &str = "
+app: shop
+region: us-east-1
+environments: { staging: {} }
+services:
+  worker: { image: { layout: ./image }, cpu: 256, memory: 512 }
+";
+
+/// Ctrl-C and a kill stop the watching; the task goes on, and the same command finds it again and ends with its code.
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn a_task_outlives_whoever_watches_it_and_is_found_again() {
+    let Some(app) = App::with_engine(LAYOUT).await else { return };
+    layout_of(&app.root.join("image"), "seeding", 10_000, End::Code(7));
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    for interrupts in [true, false] {
+        let task = || {
+            let mut command = app.command(&["task", "worker"]);
+            command.args(["--", "rails", "db:seed"]);
+            command
+        };
+        app.proxy.pass();
+        let mut child = task().spawn().unwrap();
+        assert_eq!(first_line(&mut child).await, "│ seeding");
+        if interrupts {
+            let id = i32::try_from(child.id().unwrap()).unwrap();
+            let id = rustix::process::Pid::from_raw(id).unwrap();
+            rustix::process::kill_process(id, rustix::process::Signal::INT).unwrap();
+            let output = child.wait_with_output().await.unwrap();
+            let err = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(output.status.code(), Some(130), "{err}");
+            assert!(err.contains("runner task worker") && err.contains("-- rails db:seed"), "{err}");
+        } else {
+            child.kill().await.unwrap();
+        }
+        let output = task().output().await.unwrap();
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(7), "{out}{err}");
+        assert!(err.contains("runs already: watching it") && !err.contains("started task"), "{err}");
+        assert_eq!(out.lines().filter(|line| *line == "│ seeding").count(), 1, "{out}");
+        let calls = app.proxy.calls();
+        let of = |action: &str| calls.iter().filter(|call| call.action == action).count();
+        assert_eq!((of("RunTask"), of("StopTask")), (1, 0), "interrupted: {interrupts}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
+async fn a_task_that_a_signal_ended_ends_with_128_and_its_number() {
+    let Some(app) = App::with_engine(LAYOUT).await else { return };
+    layout_of(&app.root.join("image"), "seeding", 20, End::Segfault);
+    assert_eq!(app.run("staging").await.outcome.exit_code, 1);
+    let output = app.command(&["task", "worker"]).args(["--", "rails", "db:seed"]).output().await.unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(128 + 11), "{err}");
+    assert!(err.contains("exit code 139"), "{err}");
 }
