@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod ran;
 pub mod recorded;
 pub mod releases;
+pub mod scaling;
 pub mod scripted;
 
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -15,6 +15,7 @@ pub mod kills;
 mod readme;
 mod replacements;
 mod roles;
+mod scaling;
 mod schedules;
 mod strategies;
 mod turns;

@@ -109,7 +109,6 @@ impl Call {
 const CFN: &str = "cloudformation";
 const ELB: &str = "elasticloadbalancing";
 const SCALING: &str = "application-autoscaling";
-const NO_SCALING: Reason = "the local AWS has no Application Auto Scaling";
 const BY_COMMAND: Reason = "a command that asks for it by name";
 
 /// See the module.
@@ -191,16 +190,16 @@ pub const CALLS: &[Call] = &[
     call(ELB, "DeleteRule", Deploy, &[("elasticloadbalancing:DeleteRule", ListenerRules, Always)]),
 
     call(SCALING, "DescribeScalableTargets", Both, &[("application-autoscaling:DescribeScalableTargets", Any, Always)]),
-    call(SCALING, "DescribeScalingPolicies", Both, &[("application-autoscaling:DescribeScalingPolicies", Any, Always)]).because(NO_SCALING),
+    call(SCALING, "DescribeScalingPolicies", Both, &[("application-autoscaling:DescribeScalingPolicies", Any, Always)]),
     // https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
-    call(SCALING, "RegisterScalableTarget", Deploy, &[("application-autoscaling:RegisterScalableTarget", ScalableTargets, OfEcs), ("iam:CreateServiceLinkedRole", LinkedRole, ScalingEcs)]).because(NO_SCALING),
-    call(SCALING, "DeregisterScalableTarget", Deploy, &[("application-autoscaling:DeregisterScalableTarget", ScalableTargets, OfEcs)]).because(NO_SCALING),
+    call(SCALING, "RegisterScalableTarget", Deploy, &[("application-autoscaling:RegisterScalableTarget", ScalableTargets, OfEcs), ("iam:CreateServiceLinkedRole", LinkedRole, ScalingEcs)]),
+    call(SCALING, "DeregisterScalableTarget", Deploy, &[("application-autoscaling:DeregisterScalableTarget", ScalableTargets, OfEcs)]),
     call(SCALING, "PutScalingPolicy", Deploy, &[
         ("application-autoscaling:PutScalingPolicy", ScalableTargets, OfEcs),
         ("cloudwatch:DescribeAlarms", Any, Always),
         ("cloudwatch:PutMetricAlarm", Alarms, Always),
-    ]).because(NO_SCALING),
-    call(SCALING, "DeleteScalingPolicy", Deploy, &[("application-autoscaling:DeleteScalingPolicy", ScalableTargets, OfEcs), ("cloudwatch:DeleteAlarms", Alarms, Always)]).because(NO_SCALING),
+    ]),
+    call(SCALING, "DeleteScalingPolicy", Deploy, &[("application-autoscaling:DeleteScalingPolicy", ScalableTargets, OfEcs), ("cloudwatch:DeleteAlarms", Alarms, Always)]),
 
     call("logs", "GetLogEvents", Deploy, &[("logs:GetLogEvents", LogGroups, Always)]),
     call("logs", "FilterLogEvents", Deploy, &[("logs:FilterLogEvents", LogGroups, Always)]),
