@@ -6,8 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum, error::ErrorKind};
 use runner_core::{plan::Exit, report};
 
 use super::{
-    approve, completions, cost, destroy, docs, drift, exec, explain, init, logs, man, plan, render, rollback, run,
-    sandbox, settings, sink, stage, status, task, usage, validate, verify,
+    adopt, approve, completions, cost, destroy, docs, drift, exec, explain, init, logs, man, plan, render, rollback,
+    run, sandbox, settings, sink, stage, status, task, usage, validate, verify,
 };
 
 /// Takes an app from one workflow file to healthy services on AWS ECS Fargate.
@@ -43,6 +43,8 @@ pub enum Command {
     Run(run::Args),
     /// Show what was changed behind the runner's back; only reads
     Drift(drift::Args),
+    /// Take what exists already into a stage's stacks
+    Adopt(adopt::Args),
     /// Take everything of the environment away
     Destroy(destroy::Args),
     /// Run one stage alone; without a name, list the stages

@@ -165,6 +165,7 @@ impl Loaded {
             expect: None,
             rebuild: false,
             images: Default::default(),
+            adopts: None,
             removal: None,
             timeout: settings.timeout,
         })

@@ -4,6 +4,7 @@
 //! JSON to stdout, progress, hints and errors to stderr, all of it through the redactor.
 
 mod actions;
+mod adopt;
 mod approve;
 mod args;
 mod commit;
@@ -89,6 +90,7 @@ fn dispatch(settings: &Settings, command: Command) -> Done {
         Command::Plan(args) => wait(plan::run(settings, &args)),
         Command::Run(args) => wait(run::run(settings, &args)),
         Command::Drift(args) => wait(drift::run(settings, &args)),
+        Command::Adopt(args) => wait(adopt::run(settings, &args)),
         Command::Destroy(args) => wait(destroy::run(settings, &args)),
         Command::Stage(args) => wait(stage::run(settings, &args)),
         Command::Rollback(args) => wait(rollback::run(settings, &args)),

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Instant,
 };
 
@@ -19,9 +19,9 @@ use runner_core::{
 };
 use serde_json::Value as Json;
 
-use super::{Endpoint, edge::Edge, failed, give_up, images};
+use super::{Endpoint, Options, edge::Edge, failed, give_up, images};
 use crate::{
-    aws::{add_tag, put_parameter},
+    aws::{Clients, add_tag, put_parameter},
     deploy::{self, Emit, Following, Probe},
     stacks::{Acting, Stop},
 };
@@ -195,22 +195,45 @@ pub(super) async fn act(
     }
 }
 
+/// Who acts on a stack.
+pub(super) struct StackActor<'a> {
+    clients: Arc<Clients>,
+    role: Option<String>,
+    options: &'a Options,
+    may_leave_out: bool,
+}
+
+pub(super) async fn stack_actor<'a>(edge: &Edge<'a>, put: &PutStack, world: &World) -> StackActor<'a> {
+    // The stacks that make the roles are made with the caller's own rights: the service role may not touch them.
+    let by_caller = [infra::identity::KEY, infra::identity::PROVIDER].contains(&put.key.as_str());
+    StackActor {
+        clients: edge.region(&put.region).await,
+        role: if by_caller { None } else { service_role(edge.env, world) },
+        options: edge.options,
+        may_leave_out: edge.abilities().may_leave_out,
+    }
+}
+
+impl StackActor<'_> {
+    pub(super) fn acting<'a>(&'a self, emit: &'a (dyn Fn(Fact) + Sync)) -> Acting<'a> {
+        Acting {
+            clients: &self.clients,
+            role_arn: self.role.as_deref(),
+            allow_replace: &self.options.allow_replace,
+            may_leave_out: self.may_leave_out,
+            adopts: self.options.adopts.as_ref(),
+            emit,
+        }
+    }
+}
+
 async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_>) -> Result<Learn, Stop> {
     let pending: Vec<String> =
         put.parameters.values().filter(|value| value.known().is_none()).map(|value| value.shown().to_owned()).collect();
     all_known(&format!("putting stack {}", put.name), &pending)?;
-    let clients = edge.region(&put.region).await;
-    // The stacks that make the roles are made with the caller's own rights: the service role may not touch them.
-    let by_caller = [infra::identity::KEY, infra::identity::PROVIDER].contains(&put.key.as_str());
-    let role = if by_caller { None } else { service_role(edge.env, world) };
-    let acting = Acting {
-        clients: &clients,
-        role_arn: role.as_deref(),
-        allow_replace: &edge.options.allow_replace,
-        may_leave_out: edge.abilities().may_leave_out,
-        emit: &|fact| emit(fact),
-    };
-    let seen = acting.put(put).await?;
+    let actor = stack_actor(edge, put, world).await;
+    let adopting = edge.options.adopts.as_ref().map(|_| put.adopting());
+    let seen = actor.acting(&|fact| emit(fact)).put(adopting.as_ref().unwrap_or(put)).await?;
     let name = put.name.clone();
     let changed = put.step.has_template();
     Ok(Box::new(move |world| {

@@ -1,6 +1,7 @@
 //! The driver: reads the `World`, plans, executes the DAG, keeps the journal.
 
 mod act;
+mod adopt;
 mod command;
 mod drift;
 mod edge;
@@ -24,7 +25,7 @@ use std::{
 
 use runner_core::{
     cost::{CostChange, CostSum},
-    plan::{Action, Fault, Plan, Wish, World, digest},
+    plan::{Action, Adopted, Fault, Plan, Wish, World, digest},
     report::{End, Event, Fact},
     stages::{
         Removal, Step, approve, asks_of_left_regions, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal,
@@ -38,6 +39,7 @@ use tokio_util::sync::CancellationToken;
 use self::{edge::Edge, journal::Journal};
 use crate::aws::WebIdentity;
 
+pub use adopt::adoption;
 pub use drift::observe;
 pub use hand::{last_stopped, logs, task};
 pub use session::{Opened, Plugin, Streams, open};
@@ -153,6 +155,8 @@ pub struct Options {
     pub variables: Variables,
     /// What is to go: orphans with `--prune`, everything with `destroy`.
     pub removal: Option<Removal>,
+    /// `adopt`: what was shown, and may be taken into its stacks.
+    pub adopts: Option<BTreeSet<Adopted>>,
     /// `--timeout`.
     pub timeout: Duration,
 }

@@ -8,7 +8,7 @@ use aws_sdk_cloudformation::types::{
 };
 use runner_core::{
     infra::{CreateOnly, Holds, create_only, holds},
-    plan::{Change, Fault, PutStack, Replacement},
+    plan::{Adopted, Adoption, Change, Fault, PutStack, Replacement},
 };
 use serde_json::Value as Json;
 use tokio::time::sleep;
@@ -27,7 +27,7 @@ pub(super) struct ChangeSet {
 /// How a change set came out.
 pub(super) enum Made {
     /// It can be executed.
-    Ready(Vec<Change>),
+    Ready(Vec<Change>, Adoption),
     /// There is nothing to change, as far as CloudFormation compares.
     Nothing,
 }
@@ -84,6 +84,7 @@ impl Acting<'_> {
             .set_tags(Some(tags(put)))
             .set_capabilities(Some(capabilities(body)))
             .set_role_arn(self.role_arn.map(str::to_owned))
+            .set_import_existing_resources(self.adopts.map(|_| true))
             .send()
             .await;
         match answer {
@@ -141,7 +142,7 @@ impl Acting<'_> {
                     .extend(answer.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change));
                 token = answer.next_token;
                 if token.is_none() {
-                    return Ok(Made::Ready(read(put, &changes)));
+                    return Ok(Made::Ready(read(put, &changes), adoption(put, &changes)));
                 }
             }
             sleep(pause).await;
@@ -259,6 +260,24 @@ fn capabilities(body: &str) -> Vec<Capability> {
         all.push(Capability::CapabilityAutoExpand);
     }
     all
+}
+
+/// What it would adopt, and what it would make beside that.
+fn adoption(put: &PutStack, resources: &[ResourceChange]) -> Adoption {
+    let those = |wanted: &ChangeAction| {
+        let those = resources.iter().filter(|resource| resource.action.as_ref() == Some(wanted));
+        let mut those: Vec<Adopted> = those
+            .map(|resource| Adopted {
+                stack: put.name.clone(),
+                id: resource.logical_resource_id.clone().unwrap_or_default(),
+                kind: resource.resource_type.clone().unwrap_or_default(),
+                name: resource.physical_resource_id.clone().unwrap_or_default(),
+            })
+            .collect();
+        those.sort();
+        those
+    };
+    Adoption { adopts: those(&ChangeAction::Import), creates: those(&ChangeAction::Add) }
 }
 
 /// The change set's own changes, in our words.

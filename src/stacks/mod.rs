@@ -6,6 +6,7 @@
 // A fault ends a stack's turn and is never on a hot path: its size does not matter.
 #![allow(clippy::result_large_err)]
 
+mod adopt;
 mod change_set;
 mod delete;
 mod drift;
@@ -20,7 +21,7 @@ use std::collections::BTreeSet;
 pub use drift::drift;
 pub use observe::{describe, template};
 use runner_core::{
-    plan::{Fault, Refusal},
+    plan::{Adopted, Fault, Refusal},
     report::{Fact, Failure},
 };
 
@@ -37,6 +38,8 @@ pub struct Acting<'a> {
     pub allow_replace: &'a BTreeSet<String>,
     /// Resource types the endpoint does not know are left out.
     pub may_leave_out: bool,
+    /// What may be adopted, where a stack adopts what exists: exactly what was shown.
+    pub adopts: Option<&'a BTreeSet<Adopted>>,
     /// Where facts go.
     pub emit: &'a (dyn Fn(Fact) + Sync),
 }

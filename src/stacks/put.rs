@@ -113,7 +113,7 @@ impl Acting<'_> {
                 return Err(fault.into());
             }
         };
-        if let Made::Ready(changes) = &made
+        if let Made::Ready(changes, _) = &made
             && !creates
         {
             let more = beyond(&put.changes, changes);
@@ -121,12 +121,16 @@ impl Acting<'_> {
                 (self.emit)(Fact::Beyond(more));
             }
         }
-        if let Made::Ready(changes) = &made
+        if let Made::Ready(changes, _) = &made
             && !creates
             && let Some(refusal) = Refusal::all(guard(&put.name, changes, self.allow_replace))
         {
             self.discard(&set).await;
             return Err(Stop::Refused(refusal));
+        }
+        if let Some(fault) = self.beyond_shown(put, &made) {
+            self.discard(&set).await;
+            return Err(fault.into());
         }
         // A change set of a stack that is being changed would be executed over that operation, or refused late.
         let seen = look(self.clients, &put.name).await?;
@@ -137,7 +141,7 @@ impl Acting<'_> {
         };
         let since = Since::After(newest(self.clients, &id).await?);
         let begun = match made {
-            Made::Ready(_) => self.execute(put, &set, &name).await.map(|()| true),
+            Made::Ready(..) => self.execute(put, &set, &name).await.map(|()| true),
             Made::Nothing => Ok(false),
         };
         if let Err(fault) = begun {
@@ -173,7 +177,11 @@ impl Acting<'_> {
         left_out: &[String],
     ) -> Result<Stack, Stop> {
         let ended = follow(self.clients, id, since, self.emit).await?;
-        let (verb, past) = if creates { ("creating", "created") } else { ("updating", "updated") };
+        let (verb, past) = match (self.adopts, creates) {
+            (Some(_), _) => ("adopting into", "adopted into"),
+            (None, true) => ("creating", "created"),
+            (None, false) => ("updating", "updated"),
+        };
         if !matches!(ended.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
             return Err(Stop::Failed(Box::new(failure(&put.name, &put.region, verb, &ended))));
         }
@@ -192,7 +200,7 @@ impl Acting<'_> {
     }
 
     /// Makes the change set; where the endpoint may lack types, without those it names.
-    async fn propose(
+    pub(super) async fn propose(
         &self,
         put: &PutStack,
         kind: ChangeSetType,

@@ -39,6 +39,7 @@ fn help_and_version_are_answers() {
         "validate",
         "plan",
         "run",
+        "adopt",
         "destroy",
         "drift",
         "stage",

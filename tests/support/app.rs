@@ -131,6 +131,7 @@ impl App {
             expect: None,
             rebuild: false,
             images: Default::default(),
+            adopts: None,
             removal: self.removal,
             variables: Variables::of(env, true, |name| self.variables.get(name).map(Secret::new)),
             timeout: self.timeout,

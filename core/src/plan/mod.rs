@@ -1,6 +1,7 @@
 //! `World`, `Plan`, `Action`, `Change`: the nouns in which plan and run are one path.
 
 mod action;
+mod adopt;
 mod assume;
 mod assume_stack;
 mod beyond;
@@ -28,6 +29,7 @@ pub use action::{
     PutParameter, PutRule, PutScaling, PutSchedule, PutService, PutStack, RegisterTaskDefinition, RemoveSchedule,
     RemoveService, RunCommand, RunTask, StackMove, TurnBack,
 };
+pub use adopt::{Adopted, Adoption};
 pub use beyond::beyond;
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};

@@ -28,7 +28,7 @@ mod tests;
 
 pub use annotate::{Annotation, Level, commands, data};
 pub use card::{Block, Card, ChangeLine, Mark, Piece};
-pub use cards::{Checked, DriftReport, Finding, ServiceNow, StatusReport, Stopped, VerifyReport};
+pub use cards::{AdoptReport, Checked, DriftReport, Finding, ServiceNow, StatusReport, Stopped, VerifyReport};
 pub use cost::{CostReport, by_item};
 pub use docs::docs;
 pub use event::{Changed, Event, Fact, Failure, ServiceState};

@@ -1,6 +1,7 @@
 //! The pipeline on a real emulator: from nothing to healthy and again, what a change touches, what a kill, a cut or a
 //! bad image leaves.
 
+mod adopts;
 pub mod binary;
 mod by_hand;
 mod changes;

@@ -56,6 +56,7 @@ impl Bench {
             role_arn: self.role_arn,
             allow_replace: &self.allow_replace,
             may_leave_out: self.may_leave_out,
+            adopts: None,
             emit,
         }
     }

@@ -89,6 +89,7 @@ impl Play {
             expect: None,
             rebuild: false,
             images: Default::default(),
+            adopts: None,
             removal: None,
             variables: Variables::of(&env, true, |_| None),
             timeout,

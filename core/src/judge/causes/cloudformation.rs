@@ -185,7 +185,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rank: Rank::Root,
         title: "resource of this name exists",
         meaning: "A resource of this name exists outside the stack: made by hand, by another stack, or left by an earlier one.",
-        remedy: "Import it into the stack (runner adopt), rename it, or delete the existing one",
+        remedy: "Import it into the stack (runner adopt STAGE), rename it, or delete the existing one",
         rules: &[
             Certain(InOrder(&["resource of type '", "already exists"])),
             Certain(Has("handlererrorcode: alreadyexists")),

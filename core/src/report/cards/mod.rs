@@ -1,5 +1,6 @@
 //! What is said about each kind of answer.
 
+mod adopt;
 mod beyond;
 mod checked;
 mod drift;
@@ -11,6 +12,7 @@ mod status;
 mod stopped;
 mod verified;
 
+pub use adopt::AdoptReport;
 pub use checked::{Checked, Finding};
 pub use drift::DriftReport;
 pub(super) use finished::node_name;
