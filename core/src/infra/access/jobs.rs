@@ -43,7 +43,7 @@ pub(super) fn statements(scope: &Scope<'_>, job: Job) -> Vec<Statement> {
             statements.extend(shadowed(scope));
         }
     }
-    statements.push(others(scope));
+    statements.extend(others(scope));
     statements
 }
 

@@ -92,7 +92,8 @@ pub(super) fn statements(scope: &Scope<'_>) -> Vec<Statement> {
     }
     statements.push(Statement::deny("NoIdentity", &["iam:*", "sts:AssumeRole"], scope.identity()));
     statements.push(Statement::deny("BoundariesStay", &["iam:DeleteRolePermissionsBoundary"], vec![json!("*")]));
-    statements.push(others(scope));
+    statements.extend(shadowed(scope));
+    statements.extend(others(scope));
     statements
 }
 
@@ -155,10 +156,26 @@ fn linked_services(scope: &Scope<'_>) -> Vec<&'static str> {
 
 /// What carries the tags of another environment or app of ours is not for this one. Stacks hand their tags on, and
 /// parameters, tasks and services are made with them.
-pub(super) fn others(scope: &Scope<'_>) -> Statement {
-    Statement::deny("NoOtherEnvironment", &["*"], vec![json!("*")])
-        .when("StringNotEquals", "aws:ResourceTag/finance-infra:environment", json!(scope.env.name))
-        .when("Null", "aws:ResourceTag/finance-infra:environment", json!("false"))
+pub(super) fn others(scope: &Scope<'_>) -> [Statement; 2] {
+    [
+        ("NoOtherApp", "aws:ResourceTag/finance-infra:app", &scope.env.app),
+        ("NoOtherEnvironment", "aws:ResourceTag/finance-infra:environment", &scope.env.name),
+    ]
+    .map(|(sid, tag, own)| {
+        Statement::deny(sid, &["*"], vec![json!("*")]).when("StringNotEquals", tag, json!(own)).when(
+            "Null",
+            tag,
+            json!("false"),
+        )
+    })
+}
+
+/// Roles of an environment whose name is longer: a pattern over this one's takes them in, and with them those that its
+/// jobs take.
+fn shadowed(scope: &Scope<'_>) -> Option<Statement> {
+    let role = |name: &String| sub(&account_arn("iam", "", &format!("role/{}-{name}-*", scope.env.app)));
+    let arns: Vec<Json> = scope.shadowed().map(role).collect();
+    (!arns.is_empty()).then(|| Statement::deny("NoLongerName", &["iam:*"], arns))
 }
 
 /// The most that a role of the environment can ever do: whatever its own policies say, but never what makes or changes
@@ -166,7 +183,7 @@ pub(super) fn others(scope: &Scope<'_>) -> Statement {
 pub(super) fn boundary(scope: &Scope<'_>) -> Policy {
     let all = || vec![json!("*")];
     let roles = vec![sub(&account_arn("iam", "", &format!("role/{}-*", scope.env.prefix())))];
-    Policy::new([
+    let mut statements = vec![
         Statement::allow("Policies", &["*"], all()),
         Statement::deny(
             "NoIdentities",
@@ -205,6 +222,7 @@ pub(super) fn boundary(scope: &Scope<'_>) -> Policy {
             &CHANGE_STACKS,
             vec![sub(&account_arn("cloudformation", "*", &format!("stack/{}-*", scope.env.app)))],
         ),
-        others(scope),
-    ])
+    ];
+    statements.extend(others(scope));
+    Policy::new(statements)
 }
