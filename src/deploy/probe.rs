@@ -1,7 +1,7 @@
 //! The HTTP probe: one request to a healthy service, as a user's browser would send it. It never decides a verdict.
 
 use std::{
-    net::{IpAddr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
     time::Duration,
 };
@@ -141,20 +141,37 @@ impl Probe {
     }
 }
 
-/// Loopback, link-local (the metadata service among them) and unspecified addresses.
+/// Azure's wire server, on whose machines GitHub's own runners are: a public address that answers the machine alone.
+/// <https://learn.microsoft.com/en-us/azure/virtual-network/what-is-ip-address-168-63-129-16>
+const WIRE_SERVER: Ipv4Addr = Ipv4Addr::new(168, 63, 129, 16);
+
+/// Loopback, link-local (the metadata service among them) and unspecified addresses, those of the cloud's own services,
+/// and each of them written as an IPv6 address.
 fn is_local(address: IpAddr) -> bool {
     match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast(),
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => is_local(IpAddr::V4(v4)),
-            None => {
-                v6.is_loopback()
-                    || v6.is_unspecified()
-                    || v6.is_unicast_link_local()
-                    // The metadata service's address over IPv6.
-                    || v6 == std::net::Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-            }
-        },
+        IpAddr::V4(v4) => {
+            // The whole of 0.0.0.0/8 is this machine.
+            v4.octets()[0] == 0 || v4.is_loopback() || v4.is_link_local() || v4.is_broadcast() || v4 == WIRE_SERVER
+        }
+        IpAddr::V6(v6) => {
+            v6.is_loopback()
+                || v6.is_unspecified()
+                || v6.is_unicast_link_local()
+                // Metadata, DNS, time and credentials of AWS over IPv6 are all in fd00:ec2::/32.
+                || v6.segments()[..2] == [0xfd00, 0xec2]
+                || inner(v6).is_some_and(|v4| is_local(IpAddr::V4(v4)))
+        }
+    }
+}
+
+/// The IPv4 address that an IPv6 address leads to: mapped, compatible, by NAT64 (RFC 6052) or 6to4 (RFC 3056).
+fn inner(v6: Ipv6Addr) -> Option<Ipv4Addr> {
+    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
+    match v6.segments() {
+        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] | [0x2002, high, low, ..] => {
+            Some(of(high, low))
+        }
+        _ => None,
     }
 }
 
@@ -273,12 +290,24 @@ mod tests {
 
     #[test]
     fn addresses_of_the_machine_and_its_cloud_are_local() {
-        for address in
-            ["127.0.0.1", "169.254.169.254", "0.0.0.0", "::1", "fe80::1", "fd00:ec2::254", "::ffff:127.0.0.1"]
-        {
+        for address in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "168.63.129.16",
+            "0.0.0.0",
+            "0.1.2.3",
+            "::1",
+            "fe80::1",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "::ffff:127.0.0.1",
+            "::169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::1",
+        ] {
             assert!(is_local(address.parse().unwrap()), "{address}");
         }
-        for address in ["10.0.1.7", "52.1.2.3", "2600:1f18::1"] {
+        for address in ["10.0.1.7", "52.1.2.3", "2600:1f18::1", "64:ff9b::3401:203"] {
             assert!(!is_local(address.parse().unwrap()), "{address}");
         }
     }
