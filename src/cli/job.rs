@@ -5,6 +5,7 @@ use std::{io::Read, sync::Arc};
 use runner_core::{
     iam,
     infra::access,
+    judge::verify::Answer,
     plan::Fault,
     report::Header,
     text::Secret,
@@ -14,7 +15,7 @@ use runner_core::{
 use super::{settings::variable, sink, usage};
 use crate::{
     aws::WebIdentity,
-    github::{Api, Claims, Context, Pace, StepFiles, Thread, TokenRequest, refused},
+    github::{Api, Claims, Context, Pace, StepFiles, Thread, TokenRequest, protection, refused},
     run::Credentials,
 };
 
@@ -59,6 +60,27 @@ impl Job {
         let token = [TOKEN, "GITHUB_TOKEN"].into_iter().find_map(variable).map(Secret::new);
         let files = StepFiles::of(variable);
         Ok(context.map(|context| Self { context, files, token, comments }))
+    }
+
+    /// Whether a role may trust the name of a GitHub environment of the job's repository: any job may name one that is
+    /// not there, and GitHub makes it, without rules.
+    pub async fn protects(&self, environment: &str, trusted: Option<&Identity>) -> Answer {
+        let own = self.context.repository.to_string();
+        if let Some(identity) = trusted.filter(|identity| !identity.repository.eq_ignore_ascii_case(&own)) {
+            return Answer::NotChecked(format!("the file trusts {}, and this job is {own}'s", identity.repository));
+        }
+        let Some(token) = &self.token else {
+            return Answer::NotChecked("the job has no token to ask GitHub with".to_owned());
+        };
+        let asked = match Api::new(&self.context, token, Pace::default()) {
+            Ok(api) => protection(&api, environment).await.map_err(|trouble| trouble.to_string()),
+            Err(words) => Err(words),
+        };
+        match asked.map(|protection| protection.refusal(environment)) {
+            Ok(None) => Answer::Fits,
+            Ok(Some((words, hint))) => Answer::Finding(words, hint),
+            Err(words) => Answer::NotChecked(format!("{words}; the job's token needs `actions: read`")),
+        }
     }
 
     /// The comment about an environment; none where it is not wanted, or there is nothing to write it with. A fork's

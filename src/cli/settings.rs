@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal, path::PathBuf, sync::Arc, time::Duration};
 
-use runner_core::{plan::Fault, report::Style};
+use runner_core::{judge::verify::Answer, plan::Fault, report::Style, workflow::Environment};
 
 use super::args::{Color, Format, Global, Progress};
 use super::{actions, job::Job, usage};
@@ -64,6 +64,14 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether a role may trust the GitHub environment of this environment's name.
+    pub async fn protects(&self, environment: &Environment) -> Answer {
+        match &self.job {
+            Ok(Some(job)) => job.protects(&environment.name, environment.identity.as_ref()).await,
+            _ => Answer::NotChecked("only a GitHub job has a token to ask GitHub with".to_owned()),
+        }
+    }
+
     /// Flags and variables taken together; clap has put variables where there was no flag.
     pub fn resolve(global: &Global) -> Self {
         let verbose = global.verbose || (!global.quiet && variable(DEBUG).is_some_and(|value| value == "1"));

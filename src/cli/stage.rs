@@ -1,6 +1,6 @@
 //! `stage`: one stage alone, or the list of stages.
 
-use runner_core::{infra, plan::Fault, report::words, text::nearest};
+use runner_core::{infra, judge::verify::Answer, plan::Fault, report::words, text::nearest};
 use serde_json::json;
 
 use super::{
@@ -48,12 +48,24 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     settings.refuse_event("stage")?;
     let mut words = vec!["stage", name];
     words.extend(args.services.iter().map(String::as_str));
-    let loaded = load::load(settings, &words)?;
+    let mut loaded = load::load(settings, &words)?;
     if !loaded.environment.stages.contains_key(name) {
         known(name).map_err(|fault| Stop::from(fault).about(&loaded.header))?;
     }
     if name == infra::identity::STAGE && loaded.environment.identity.is_none() {
         return Err(Stop::from(connect::no_identity("making the identity")).about(&loaded.header));
+    }
+    if name == infra::identity::STAGE && !settings.sandbox {
+        match settings.protects(&loaded.environment).await {
+            Answer::Fits => {}
+            Answer::Finding(words, hint) => {
+                return Err(Stop::from(usage("making the identity", words, hint)).about(&loaded.header));
+            }
+            Answer::NotChecked(why) => loaded.warnings.push(format!(
+                "whether GitHub protects the environment `{}` was not checked: {why}",
+                loaded.environment.name
+            )),
+        }
     }
     follow::follow(settings, &loaded, &args.services, |options| {
         options.stage = Some(name.clone());

@@ -2,10 +2,7 @@
 
 use std::time::Instant;
 
-use runner_core::{
-    judge::verify::{Answer, Check},
-    report::VerifyReport,
-};
+use runner_core::{judge::verify::Check, report::VerifyReport};
 
 use super::{
     load, millis,
@@ -33,7 +30,7 @@ pub async fn run(settings: &Settings, _: &Args) -> Done {
     checks.push(Check {
         about: loaded.environment.name.clone(),
         what: "GitHub environment",
-        answer: Answer::NotChecked("this version asks GitHub nothing".to_owned()),
+        answer: settings.protects(&loaded.environment).await,
     });
     let took = millis(started);
     let report = VerifyReport::of(&loaded.header, checks, took);

@@ -237,6 +237,34 @@ async fn an_odd_payload_is_said_in_words() {
     }
 }
 
+#[tokio::test]
+async fn the_identity_trusts_no_environment_that_lets_every_branch_in() {
+    let (aws, github) = (Script::default().start().await, GitHub::start().await);
+    let folder = tempfile::tempdir().unwrap();
+    let identity = "identity: { repository: acme/shop, repository-id: \"12\" }\n";
+    std::fs::write(folder.path().join("app.yml"), format!("{SMALL}{identity}")).unwrap();
+    let run = async || {
+        let (mut runner, step) = (Command::new(env!("CARGO_BIN_EXE_runner")), Step::new());
+        runner.env_clear().current_dir(folder.path()).env("HOME", folder.path());
+        step.dress(&mut runner, &github, "workflow_dispatch", &json!({}));
+        runner.env("AWS_ENDPOINT_URL", &aws.url).env("AWS_ACCESS_KEY_ID", "AKIA").env("AWS_SECRET_ACCESS_KEY", "s");
+        runner.args(["stage", "bootstrap-identity", "-f", "app.yml"]).output().await.unwrap()
+    };
+    let absent = run().await;
+    assert_eq!(absent.status.code(), Some(2), "{}", lines(&absent));
+    assert!(lines(&absent).contains("has no GitHub environment `staging`"), "{}", lines(&absent));
+    github.environment("staging", json!({ "protection_rules": [], "deployment_branch_policy": null }));
+    let open = run().await;
+    assert_eq!(open.status.code(), Some(2), "{}", lines(&open));
+    assert!(lines(&open).contains("lets every branch use it"), "{}", lines(&open));
+    assert_eq!(aws.requests().len(), 0);
+    let policy = json!({ "protected_branches": true, "custom_branch_policies": false });
+    github.environment("staging", json!({ "protection_rules": [], "deployment_branch_policy": policy }));
+    let held = run().await;
+    assert!(!lines(&held).contains("GitHub environment"), "{}", lines(&held));
+    assert!(!aws.requests().is_empty(), "{}", lines(&held));
+}
+
 /// What GitHub's runner shows: it takes masks out of the log, and obeys nothing while it is silenced.
 fn log(output: &Output) -> (String, usize, Vec<String>) {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
