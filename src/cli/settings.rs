@@ -143,10 +143,15 @@ pub fn variable(name: &str) -> Option<String> {
 
 /// Whether there is colour on this stream.
 pub fn color(choice: Color, stream: &impl IsTerminal) -> bool {
+    colored(choice, stream.is_terminal(), variable(NO_COLOR).is_some() || dumb())
+}
+
+/// The same of a stream that is a terminal or not, where a variable forbids it or not. A flag goes over a variable.
+fn colored(choice: Color, terminal: bool, forbidden: bool) -> bool {
     match choice {
         Color::Always => true,
         Color::Never => false,
-        Color::Auto => stream.is_terminal() && variable(NO_COLOR).is_none() && !dumb(),
+        Color::Auto => terminal && !forbidden,
     }
 }
 
@@ -162,4 +167,21 @@ fn unicode() -> bool {
         locale.contains("utf-8") || locale.contains("utf8")
     };
     locale.is_none_or(utf8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn point_17_no_terminal_or_no_color_means_no_colour() {
+        for (terminal, forbidden, colour) in
+            [(true, false, true), (true, true, false), (false, false, false), (false, true, false)]
+        {
+            assert_eq!(colored(Color::Auto, terminal, forbidden), colour, "{terminal} {forbidden}");
+            assert!(colored(Color::Always, terminal, forbidden), "a flag goes over a variable");
+            assert!(!colored(Color::Never, terminal, forbidden));
+        }
+        assert_eq!(NO_COLOR, "NO_COLOR", "https://no-color.org");
+    }
 }

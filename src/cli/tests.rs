@@ -2,9 +2,14 @@
 
 use clap::Parser;
 use runner_core::{
-    plan::{Exit, Fault, NodeId, Plan, Planned, Refusal},
+    judge::{
+        causes,
+        verify::{Answer, Check},
+    },
+    plan::{self, Drifted, Exit, Fault, NodeId, Plan, Planned, Refusal},
     report::{
-        Card, Changed, Checked, End, Event, Fact, Failure, Finding, Fold, Header, Outcome, PlanReport, Stopped, text,
+        Card, Changed, Checked, DriftReport, End, Event, Fact, Failure, Finding, Fold, Header, Outcome, PlanReport,
+        StatusReport, Stopped, Style, VerifyReport, text,
     },
 };
 
@@ -46,16 +51,16 @@ fn split(command: &str) -> Vec<String> {
     words
 }
 
-/// The commands of a card, and those within its words.
+/// What is not green names an action; the commands of a card, and those within its words, are commands.
 fn check(card: &Card, green: bool) {
     assert!(green || card.action.is_some(), "{} names nothing to do", card.headline);
     card.commands().iter().for_each(|command| parses(command));
-    let words = text(card, Default::default());
+    let words = text(card, Style { details: true, ..Style::default() });
     words.split('`').skip(1).step_by(2).filter(|word| word.starts_with("runner ")).for_each(parses);
 }
 
 #[test]
-fn of_runs() {
+fn point_03_every_run_that_is_not_green_names_an_action_that_clap_parses() {
     let node = NodeId::scoped("wait-healthy", "api");
     let exits = [
         Exit::Failed,
@@ -90,7 +95,7 @@ fn of_runs() {
 }
 
 #[test]
-fn of_plans_files_and_faults() {
+fn point_03_so_does_every_plan_file_and_fault() {
     let mut plan = Plan { environment: "staging".into(), ..Plan::default() };
     check(&PlanReport::of(&header(), &plan, [], false, 1).card(), true);
     let id = NodeId::of("bootstrap-network");
@@ -118,4 +123,45 @@ fn of_plans_files_and_faults() {
     check(&Checked::new("f", vec!["a b".into()], vec![], vec![], String::new(), 1).card(), true);
     check(&Stopped::cancelled("planning").card(), false);
     check(&Stopped::by(Fault::new("planning", "no")).about(&header()).card(), false);
+}
+
+#[test]
+fn point_03_so_does_every_answer_about_what_is_there() {
+    for verdict in ["healthy", "deploying", "degraded", "absent"] {
+        let (header, services, unsettled_stacks) = (header(), Vec::new(), Vec::new());
+        let status =
+            StatusReport { header, verdict, exit_code: 0, duration_ms: 1, services, stacks: 0, unsettled_stacks };
+        check(&status.card(), verdict == "healthy");
+    }
+    let finding = plan::Finding {
+        what: "LogGroup".into(),
+        drifted: Drifted::Changed,
+        changes: Vec::new(),
+        remedy: "`runner run -e staging` puts it back".into(),
+    };
+    for findings in [vec![finding], Vec::new()] {
+        let clean = findings.is_empty();
+        check(&DriftReport::of(&header(), (findings, Vec::new()), (1, 1), 1).card(), clean);
+    }
+    for (answer, green) in [(Answer::Fits, true), (Answer::Finding("no tag".into(), "push it".into()), false)] {
+        let checks = vec![Check { about: "api".into(), what: "image", answer }];
+        check(&VerifyReport::of(&header(), checks, 1).card(), green);
+    }
+    check(&Card::running(&header(), &Fold::default(), 1), false);
+}
+
+/// What a cause tells people to do is shown with it.
+#[test]
+fn point_03_every_command_in_the_remedy_of_a_cause_is_one() {
+    let mut found = 0;
+    for cause in causes::all() {
+        for after in cause.remedy.split("runner ").skip(1) {
+            let end = after.find(|c: char| !(c.is_ascii_alphanumeric() || " -_".contains(c))).unwrap_or(after.len());
+            // Where prose goes on, the command has ended: `runner drift` and what to do then.
+            let words = after[..end].split(' ').take_while(|word| !["and", "then", "or", "to"].contains(word));
+            parses(format!("runner {}", words.collect::<Vec<_>>().join(" ")).trim());
+            found += 1;
+        }
+    }
+    assert!(found >= 10, "{found} commands in all remedies");
 }

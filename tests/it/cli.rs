@@ -125,8 +125,8 @@ fn a_missing_file_is_named_with_the_flag() {
 }
 
 #[test]
-fn there_are_no_escapes_without_a_terminal() {
-    for arguments in [vec!["--help"], vec!["plan"], vec!["nonsense"], vec!["explain", "exit-3"]] {
+fn point_17_there_are_no_escapes_without_a_terminal() {
+    for arguments in [vec!["--help"], vec!["plan"], vec!["nonsense"], vec!["explain", "exit-3"], vec!["stage"]] {
         let output = in_nothing(&arguments);
         assert!(!out(&output).contains('\u{1b}') && !err(&output).contains('\u{1b}'), "{arguments:?}");
     }

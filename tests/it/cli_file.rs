@@ -1,8 +1,13 @@
 //! The binary with a workflow file: what is wrong with it, which environment is meant, what is rendered.
 
-use std::{path::Path, process::Command};
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use serde_json::Value as Json;
+
+use crate::support::{Answer, Script};
 
 const FILE: &str = "\
 app: shop
@@ -40,7 +45,7 @@ fn a_good_file_is_valid_from_any_folder_below() {
 }
 
 #[test]
-fn a_bad_file_shows_every_error_at_its_place() {
+fn point_20_every_error_of_a_file_is_shown_at_once_at_its_place() {
     let folder = folder(&FILE.replace("port: 3000", "prot: 3000\n    cup: 512"));
     for command in ["validate", "plan", "run", "status"] {
         let (code, out, err) = runner(folder.path(), &[command, "-e", "staging"]);
@@ -52,7 +57,80 @@ fn a_bad_file_shows_every_error_at_its_place() {
     let json: Json = serde_json::from_str(&out).unwrap();
     assert_eq!((code, &json["verdict"], &json["exit_code"]), (Some(2), &"invalid".into(), &2.into()));
     assert_eq!(json["errors"][0]["line"], 7);
-    assert!(json["errors"].as_array().unwrap().len() >= 2);
+    assert_eq!(json["errors"].as_array().unwrap().len(), 2);
+    // A value out of its range, a word that is none, a key that is missing, and a key that no one knows, each in a section
+    // of its own: one look names them all.
+    let bad = "\
+app: shop
+region: nowhere
+environments: { staging: { colour: red }, production: {} }
+services:
+  api:
+    build: { context: . }
+    port: 300000
+  web:
+    image: nginx
+    cpu: lots
+";
+    std::fs::write(folder.path().join(".github/finance-infra.yml"), bad).unwrap();
+    let (code, out, err) = runner(folder.path(), &["validate", "--format", "json"]);
+    let json: Json = serde_json::from_str(&out).unwrap();
+    let lines: Vec<u64> =
+        json["errors"].as_array().unwrap().iter().filter_map(|error| error["line"].as_u64()).collect();
+    assert_eq!(code, Some(2));
+    for line in [2, 3, 7, 10] {
+        assert!(lines.contains(&line), "{line} is not in {lines:?}: {out}");
+        assert!(err.contains(&format!("finance-infra.yml:{line}:")) || err.is_empty(), "{err}");
+    }
+}
+
+/// The runner, where an AWS is at `url` and the credentials are nobody's.
+fn with_aws(folder: &Path, url: &str, arguments: &[&str]) -> tokio::process::Command {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_runner"));
+    command.env_clear().current_dir(folder).env("HOME", folder).args(arguments).kill_on_drop(true);
+    command.env("AWS_ENDPOINT_URL", url).env("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
+    command.env("AWS_SECRET_ACCESS_KEY", "s").env("AWS_EC2_METADATA_DISABLED", "true");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+#[tokio::test]
+async fn point_18_json_is_valid_on_success_failure_bad_file_and_sigint() {
+    let folder = folder(FILE);
+    let valid = |out: &str, code: Option<i32>, expected: i32| {
+        let json: Json = serde_json::from_str(out).unwrap_or_else(|error| panic!("{error}: {out}"));
+        assert_eq!((code, json["exit_code"].as_i64()), (Some(expected), Some(expected.into())), "{out}");
+        json
+    };
+    for arguments in [["validate", "-e", "staging"], ["cost", "-e", "staging"]] {
+        let (code, out, _) = runner(folder.path(), &[&arguments[..], &["--format", "json"]].concat());
+        valid(&out, code, 0);
+    }
+    let refuses = Script::default().on("GetCallerIdentity", [Answer::xml_error("AccessDenied", "no")]).start().await;
+    for command in ["plan", "run", "status"] {
+        let mut command = with_aws(folder.path(), &refuses.url, &[command, "-e", "staging", "--format", "json"]);
+        let output = command.output().await.unwrap();
+        let json = valid(&String::from_utf8(output.stdout).unwrap(), output.status.code(), 1);
+        assert_eq!(json["verdict"], "failed");
+    }
+    // An AWS that takes the question and gives no answer; a person who gives up.
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", silent.local_addr().unwrap());
+    for command in ["plan", "run", "status"] {
+        let child = with_aws(folder.path(), &url, &[command, "-e", "staging", "--format", "json"]).spawn().unwrap();
+        let held = silent.accept().await.unwrap();
+        let pid = rustix::process::Pid::from_raw(child.id().unwrap().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        drop(held);
+        let json = valid(&String::from_utf8(output.stdout).unwrap(), output.status.code(), 130);
+        assert_eq!(json["verdict"], "cancelled", "{command}");
+    }
+    std::fs::write(folder.path().join(".github/finance-infra.yml"), "app: [\n").unwrap();
+    for command in ["validate", "plan", "run", "status", "cost"] {
+        let (code, out, _) = runner(folder.path(), &[command, "-e", "staging", "--format", "json"]);
+        valid(&out, code, 2);
+    }
 }
 
 #[test]

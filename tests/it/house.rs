@@ -333,6 +333,30 @@ fn every_test_that_the_security_page_names_is_there() {
     }
 }
 
+/// The points of a report, each with a row and a test of its number.
+#[test]
+fn every_point_of_a_report_has_its_row_and_its_test() {
+    let page = read("docs/github.md");
+    let table = page.split("\n## What a report promises\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let points: Vec<usize> = rows.iter().map(|row| row[2..].split(' ').next().unwrap().parse().unwrap()).collect();
+    assert!(
+        points.is_sorted_by(|one, next| one < next) && points.iter().all(|point| (1..=25).contains(point)),
+        "{points:?}"
+    );
+    for (point, row) in points.iter().zip(&rows) {
+        assert!(row.contains(&format!("`point_{point:02}_")), "no test of its number in: {row}");
+    }
+    // The other way round: a test of a point that no row names.
+    let all: String = ["src", "core/src", "tests"].into_iter().flat_map(files).map(read).collect();
+    for name in all.split("fn point_").skip(1).filter_map(|rest| rest.split_once("()")).map(|(name, _)| name) {
+        assert!(
+            table.contains(&format!("`point_{name}`")) || !name.starts_with(|c: char| c.is_ascii_digit()),
+            "{name}"
+        );
+    }
+}
+
 #[test]
 fn the_schema_is_current() {
     let schema = format!("{:#}\n", workflow::schema());

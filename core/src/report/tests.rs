@@ -1,5 +1,7 @@
 //! Golden reports. The snapshots beside this file are what people and workflows see.
 
+mod every_card;
+
 use serde_json::json;
 
 use super::*;

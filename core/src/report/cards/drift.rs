@@ -66,7 +66,9 @@ impl DriftReport {
             (
                 Mark::Bad,
                 format!("{env} has drifted: {number}"),
-                format!("changed behind the runner's back{gone}; {looked} were looked at{unseen}"),
+                format!(
+                    "users may be affected: changed behind the runner's back{gone}; {looked} were looked at{unseen}"
+                ),
             )
         };
         let mut blocks = Vec::new();

@@ -205,6 +205,14 @@ impl Outcome {
     fn stopped(&self) -> Card {
         let worst = worst_failure(&self.failures, self.exit);
         let (headline, title) = self.stopped_headline(worst);
+        // A cause takes twelve lines: what else there is to say takes them from the evidence, which the details have whole.
+        let tells = self.failures.is_empty() && self.fault.is_none();
+        let refused = self.refusals.len().min(if tells { 4 } else { 1 });
+        let mut beyond = self.beyond_lines();
+        if !tells {
+            beyond.truncate(QUOTED - 1 - refused);
+        }
+        let quoted = QUOTED.saturating_sub(refused + beyond.len()).max(1);
         let mut facts: Vec<(String, Vec<Piece>)> = Vec::new();
         let mut details = Vec::new();
         match worst {
@@ -213,7 +221,7 @@ impl Outcome {
                 facts.push(("why".to_owned(), vec![Piece::Quote(String::new(), said(&failure.what))]));
             }
             Some(failure) if self.verdict != Verdict::Cancelled => {
-                facts.extend(cause_facts(&failure.what));
+                facts.extend(cause_facts(&failure.what, quoted));
                 details.push(evidence_details(&failure.what));
             }
             _ => {}
@@ -223,14 +231,12 @@ impl Outcome {
             let said = vec![Piece::Quote(request(fault.request_id.as_deref()), fault.message.clone())];
             facts.push(("evidence".to_owned(), said));
         }
-        let tells = self.failures.is_empty() && self.fault.is_none();
-        for refusal in self.refusals.iter().take(if tells { 4 } else { 1 }) {
+        for refusal in self.refusals.iter().take(refused) {
             let text = format!("{}: {}", refusal.what.what, refusal.what.why);
             facts.push(("refused".to_owned(), vec![Piece::words(text)]));
         }
-        let beyond: Vec<Piece> = self.beyond_lines().into_iter().map(Piece::Words).collect();
         if !beyond.is_empty() {
-            facts.push(("beyond plan".to_owned(), beyond));
+            facts.push(("beyond plan".to_owned(), beyond.into_iter().map(Piece::Words).collect()));
         }
         // Time was up: what was seen to go wrong by then.
         if self.verdict == Verdict::StillRunning && worst.is_none() {
@@ -394,7 +400,7 @@ fn request(id: Option<&str>) -> String {
     id.map(|id| format!("request {id}")).unwrap_or_default()
 }
 
-fn cause_facts(failure: &Failure) -> Vec<(String, Vec<Piece>)> {
+fn cause_facts(failure: &Failure, quoted: usize) -> Vec<(String, Vec<Piece>)> {
     let cause = match &failure.cause {
         Some((cause, certainty)) if cause == "unknown" || certainty == "unknown" => "unknown".to_owned(),
         Some((cause, certainty)) => {
@@ -404,7 +410,7 @@ fn cause_facts(failure: &Failure) -> Vec<(String, Vec<Piece>)> {
         None => "unknown".to_owned(),
     };
     let mut pieces = vec![Piece::Quote(request(failure.fault.request_id.as_deref()), said(failure))];
-    let mut left = QUOTED - 1;
+    let mut left = quoted.saturating_sub(1);
     for (from, line) in &failure.evidence {
         // One line each: a card has no room for a stack trace, the details have.
         let Some(first) = line.lines().next().filter(|_| left > 0) else { continue };

@@ -100,11 +100,15 @@ impl StatusReport {
             "healthy" => (Mark::Good, format!("users are served; {tasks}"), None),
             "deploying" => {
                 let attach = Piece::Command(self.header.command(["run"]));
-                (Mark::Running, format!("a change is under way; {tasks}"), Some(attach))
+                let users = match sum(|service| service.running) {
+                    0 => "nobody is served yet",
+                    _ => "users are served",
+                };
+                (Mark::Running, format!("{users} while a change is under way; {tasks}"), Some(attach))
             }
             "absent" => {
                 let make = Piece::Command(self.header.command(["plan"]));
-                (Mark::Neutral, "nothing of it is there yet".to_owned(), Some(make))
+                (Mark::Neutral, "users: none, nothing of it is there yet".to_owned(), Some(make))
             }
             _ => {
                 let plan = Piece::Command(self.header.command(["plan"]));
