@@ -163,5 +163,5 @@ fn point_03_every_command_in_the_remedy_of_a_cause_is_one() {
             found += 1;
         }
     }
-    assert!(found >= 9, "{found} commands in all remedies");
+    assert!(found >= 10, "{found} commands in all remedies");
 }
