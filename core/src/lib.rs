@@ -2,7 +2,7 @@
 //!
 //! The floors, each importing only from those above it in this list (a test of the `runner` crate holds that):
 //!
-//! - [`text`]: secrets, foreign text, redaction, positions in a file, near misses
+//! - [`text`]: secrets, foreign text, redaction, positions in a file, near misses, moments
 //! - [`workflow`]: the workflow file: types by section, loading, merging, interpolation, validation, schema
 //! - [`iam`]: the policy language of the roles we render, their names, and the evaluator that judges policies
 //! - [`infra`]: `Environment` → CloudFormation templates; one file a stack, one list

@@ -1,17 +1,21 @@
 //! What ECS remembers of a service's deployments, whether an old revision can still be deployed, and the two answers that
 //! a deployment in flight takes from a person.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use futures_util::future::try_join_all;
 use runner_core::{
+    judge::Brief,
     plan::{Answer, Fault, History, Revision, TurnBack, is_over},
-    report::{Changed, Fact},
+    report::{Changed, Fact, ServiceHistory},
     workflow::Environment,
 };
 use serde_json::{Value as Json, json};
 
-use super::{Emit, call, list, means, text};
+use super::{Emit, call, deployments::describe, list, means, text};
 use crate::aws::{Clients, Code, image_digest};
 
 /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html>
@@ -24,9 +28,8 @@ const REVISIONS_A_CALL: usize = 20;
 const LOOKS: u32 = 40;
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// The history of a service; `None` where the endpoint tells of no service deployments.
-pub async fn history(clients: &Clients, cluster: &str, service: &str) -> Result<Option<History>, Fault> {
-    let doing = || format!("looking at the deployments of {service} in {cluster}");
+/// What ListServiceDeployments tells of a service, in no order; `None` where the endpoint tells of no service deployments.
+async fn briefs(clients: &Clients, cluster: &str, service: &str) -> Result<Option<Vec<Json>>, Fault> {
     let mut briefs: Vec<Json> = Vec::new();
     let mut token = None::<String>;
     for _ in 0..PAGES {
@@ -34,9 +37,9 @@ pub async fn history(clients: &Clients, cluster: &str, service: &str) -> Result<
         if let Some(token) = token.take() {
             body["nextToken"] = token.into();
         }
-        let answer = match call!(clients.ecs(), list_service_deployments, body, doing()) {
+        let answer = match call!(clients.ecs(), list_service_deployments, body, looking(cluster, service)) {
             Err(fault) if means(&fault, Code::Unsupported) => return Ok(None),
-            Err(fault) if means(&fault, Code::NotFound) => return Ok(Some(History::default())),
+            Err(fault) if means(&fault, Code::NotFound) => return Ok(Some(Vec::new())),
             answer => answer?,
         };
         briefs.extend(list(&answer, "serviceDeployments").iter().cloned());
@@ -45,6 +48,56 @@ pub async fn history(clients: &Clients, cluster: &str, service: &str) -> Result<
             break;
         }
     }
+    Ok(Some(briefs))
+}
+
+fn looking(cluster: &str, service: &str) -> String {
+    format!("looking at the deployments of {service} in {cluster}")
+}
+
+/// DescribeServiceRevisions' `serviceRevisions`.
+async fn service_revisions(
+    clients: &Clients,
+    cluster: &str,
+    service: &str,
+    arns: BTreeSet<String>,
+) -> Result<Vec<Json>, Fault> {
+    let arns: Vec<String> = arns.into_iter().filter(|arn| !arn.is_empty()).collect();
+    let calls = arns.chunks(REVISIONS_A_CALL).map(|chunk| {
+        let body = json!({ "serviceRevisionArns": chunk });
+        async move { call!(clients.ecs(), describe_service_revisions, body, looking(cluster, service)) }
+    });
+    let answers = try_join_all(calls).await?;
+    Ok(answers.iter().flat_map(|answer| list(answer, "serviceRevisions")).cloned().collect())
+}
+
+/// The last deployments of a service; `None` where the endpoint tells of no service deployments, or of none of this
+/// service: ECS forgets them after 90 days.
+pub async fn last_deployments(
+    clients: &Clients,
+    cluster: &str,
+    service: &str,
+) -> Result<Option<ServiceHistory>, Fault> {
+    let Some(briefs) = briefs(clients, cluster, service).await? else { return Ok(None) };
+    let mut briefs: Vec<Brief> = briefs.iter().map(Brief::read).collect();
+    if briefs.is_empty() {
+        return Ok(None);
+    }
+    briefs.sort_by(|one, other| other.created.total_cmp(&one.created));
+    briefs.truncate(ServiceHistory::LAST);
+    let arns: Vec<String> = briefs.iter().map(|brief| brief.arn.clone()).collect();
+    let targets = briefs.into_iter().map(|brief| brief.target).collect();
+    let (seen, revisions) =
+        tokio::try_join!(describe(clients, &arns), service_revisions(clients, cluster, service, targets))?;
+    let revisions: BTreeMap<String, String> = (revisions.iter())
+        .map(|seen| (text(seen, "serviceRevisionArn").to_owned(), text(seen, "taskDefinition").to_owned()))
+        .collect();
+    Ok(seen.map(|seen| ServiceHistory::of_deployments(seen.into_values().collect(), &revisions)))
+}
+
+/// The history of a service; `None` where the endpoint tells of no service deployments.
+pub async fn history(clients: &Clients, cluster: &str, service: &str) -> Result<Option<History>, Fault> {
+    let Some(briefs) = briefs(clients, cluster, service).await? else { return Ok(None) };
     let created = |brief: &Json| brief["createdAt"].as_f64().unwrap_or_default();
     let newest = briefs.iter().filter(|brief| !is_over(brief)).max_by(|a, b| created(a).total_cmp(&created(b)));
     let flight = match newest.map(|brief| text(brief, "serviceDeploymentArn").to_owned()) {
@@ -60,14 +113,7 @@ pub async fn history(clients: &Clients, cluster: &str, service: &str) -> Result<
         let sides = list(flight, "sourceServiceRevisions").iter().chain([&flight["targetServiceRevision"]]);
         arns.extend(sides.map(|side| text(side, "arn").to_owned()));
     }
-    arns.remove("");
-    let arns: Vec<String> = arns.into_iter().collect();
-    let calls = arns.chunks(REVISIONS_A_CALL).map(|chunk| {
-        let body = json!({ "serviceRevisionArns": chunk });
-        async move { call!(clients.ecs(), describe_service_revisions, body, doing()) }
-    });
-    let answers = try_join_all(calls).await?;
-    let revisions: Vec<Json> = answers.iter().flat_map(|answer| list(answer, "serviceRevisions")).cloned().collect();
+    let revisions = service_revisions(clients, cluster, service, arns).await?;
     Ok(Some(History::read(&briefs, flight.as_ref(), &revisions)))
 }
 

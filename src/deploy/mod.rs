@@ -29,7 +29,7 @@ pub use evidence::{Container, Piece, folded};
 pub use exec::{Session, execute, running_tasks};
 pub use failed::{StoppedTask, last_stopped};
 pub use follow::{Followed, Following, follow};
-pub use history::{answer, history, revision, turn_back, was_healthy};
+pub use history::{answer, history, last_deployments, revision, turn_back, was_healthy};
 pub use logs::{Group, LogLine};
 pub use observe::{describe_services, newest_revision, task_runs};
 pub use poller::Poller;

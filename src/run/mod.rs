@@ -23,10 +23,11 @@ use std::{
     time::Duration,
 };
 
+use futures_util::future::try_join_all;
 use runner_core::{
     cost::{CostChange, CostSum},
     plan::{Action, Adopted, Fault, Plan, Wish, World, digest},
-    report::{End, Event, Fact},
+    report::{End, Event, Fact, ServiceHistory},
     stages::{
         Removal, Step, approve, asks_of_left_regions, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal,
         rollback,
@@ -37,7 +38,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
 use self::{edge::Edge, journal::Journal};
-use crate::aws::WebIdentity;
+use crate::{aws::WebIdentity, deploy::last_deployments};
 
 pub use adopt::adoption;
 pub use drift::observe;
@@ -239,13 +240,26 @@ async fn steps(edge: &Edge<'_>, world: &mut World) -> Result<Vec<Step>, Fault> {
     Ok(steps)
 }
 
-/// What is there now: everything a plan would ask, without the plan.
-pub async fn world(env: &Environment, options: &Options) -> Result<World, Fault> {
+/// What is there now: everything a plan would ask, without the plan; with `history` also the last deployments of the
+/// services that are there, all services at the same time.
+pub async fn status(
+    env: &Environment,
+    options: &Options,
+    history: bool,
+) -> Result<(World, BTreeMap<String, ServiceHistory>), Fault> {
     let edge = Edge::new(env, options).await;
     let steps = choose(pipeline(env), options);
     let mut world = edge.world(false).await?;
     look::look(&edge, &steps.iter().collect::<Vec<_>>(), &mut world).await?;
-    Ok(world)
+    let cluster = env.cluster_name();
+    let wanted = |name: &String| history && (options.services.is_empty() || options.services.contains(name));
+    let there = env.services.keys().filter(|name| wanted(name)).filter_map(|name| Some((name, world.service(name)?)));
+    let histories = there.map(async |(name, service)| {
+        let told = last_deployments(&edge.clients, &cluster, name).await?;
+        Ok((name.clone(), told.unwrap_or_else(|| ServiceHistory::of_service(service))))
+    });
+    let histories = try_join_all(histories).await?.into_iter().collect();
+    Ok((world, histories))
 }
 
 /// Plans, then executes; every fact goes to `events`. Ends early when `cancel` is cancelled: it stops watching, not AWS.

@@ -118,6 +118,11 @@ impl ServiceDeployment {
     /// Why it did not end well: what ended it in our words, then ECS's own. `asked`: it was seen that somebody asked
     /// for its end.
     pub fn why(&self, asked: bool) -> String {
+        self.cause(asked).unwrap_or_else(|| self.status.to_lowercase().replace('_', " "))
+    }
+
+    /// The same; none where nothing but its status is told.
+    pub fn cause(&self, asked: bool) -> Option<String> {
         let bad_hook = |status: &str| self.hooks.iter().find(|hook| hook.status == status);
         let during = if self.stage == "BAKE_TIME" { " during the bake" } else { "" };
         let by = if !self.alarms.is_empty() {
@@ -139,10 +144,10 @@ impl ServiceDeployment {
         let told = self.rollback.as_ref().map(|rollback| rollback.reason.as_str()).filter(|_| self.reason.is_empty());
         let told = Foreign::new(told.unwrap_or(&self.reason)).one_line();
         match (by, told.is_empty()) {
-            (Some(by), true) => by,
-            (Some(by), false) => format!("{by}: {told}"),
-            (None, false) => told,
-            (None, true) => self.status.to_lowercase().replace('_', " "),
+            (Some(by), true) => Some(by),
+            (Some(by), false) => Some(format!("{by}: {told}")),
+            (None, false) => Some(told),
+            (None, true) => None,
         }
     }
 

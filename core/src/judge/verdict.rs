@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::ServiceDeployment;
-use crate::plan::{Deployment, Exit, Rollout, Service};
+use crate::{
+    plan::{Deployment, Exit, Rollout, Service},
+    text::{moment, utc},
+};
 
 /// How a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -407,20 +410,14 @@ fn rolls_back(rollout: &Deployment) -> bool {
 /// What waits, where, and what becomes of it if nobody acts.
 fn paused(told: &ServiceDeployment, hook: &super::Hook) -> String {
     let stage = if told.stage.is_empty() { String::new() } else { format!(" at {}", told.stage) };
-    let until = hook.expires.and_then(utc).map(|at| format!("decide by {at}")).unwrap_or_else(|| "decide".to_owned());
+    let until =
+        hook.expires.and_then(moment).map(|at| format!("decide by {}", utc(at))).unwrap_or_else(|| "decide".to_owned());
     let then = match hook.timeout_action.as_str() {
         "CONTINUE" => ", else it goes on",
         "ROLLBACK" => ", else it is turned back",
         _ => "",
     };
     format!("{until}{then}: hook {}{stage}", hook.name())
-}
-
-/// Seconds since 1970 as people read them: `2026-11-25 14:02 UTC`.
-fn utc(seconds: f64) -> Option<String> {
-    #[allow(clippy::cast_possible_truncation)]
-    let at = jiff::Timestamp::from_second(seconds as i64).ok()?;
-    Some(at.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod credentials;
 mod destroys;
 mod drifts;
 mod exec;
+mod histories;
 mod infrastructure;
 pub mod kills;
 mod readme;

@@ -94,7 +94,7 @@ impl Play {
             variables: Variables::of(&env, true, |_| None),
             timeout,
         };
-        let world = runner::run::world(&env, &options).await.unwrap();
+        let (world, _) = runner::run::status(&env, &options, false).await.unwrap();
         let digest = DesiredService::of(&env, &env.services["api"], &world).definition_digest;
         ecs.tag(json!([{ "key": TaskDefinition::FINGERPRINT, "value": digest }]), Json::Array(Vec::new()));
         ecs.rewind();

@@ -1,15 +1,19 @@
 //! What runs now, and its card.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value as Json;
 
 use crate::{
     plan::{Rollout, Service, World},
     report::{
-        Header,
+        Header, ServiceHistory, ToldBy,
         card::{Block, Card, Mark, Piece},
+        service_history::{number, since},
         words,
     },
+    text::utc,
     workflow::Environment,
 };
 
@@ -28,10 +32,13 @@ pub struct ServiceNow {
     pub pending: u32,
     /// Tasks wanted.
     pub desired: u32,
-    /// When the deployment began, as ECS says it.
-    pub since: Option<String>,
+    /// When the deployment began.
+    pub since: Option<Timestamp>,
     /// What is in flight, or ECS's reason.
     pub note: Option<String>,
+    /// Its last deployments, where they were asked for and the service is there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub history: Option<ServiceHistory>,
 }
 
 /// What runs now.
@@ -91,6 +98,15 @@ impl StatusReport {
         }
     }
 
+    /// The same with the last deployments of services, by the services' names.
+    #[must_use]
+    pub fn with_histories(mut self, mut histories: BTreeMap<String, ServiceHistory>) -> Self {
+        for service in &mut self.services {
+            service.history = histories.remove(&service.name);
+        }
+        self
+    }
+
     /// The card.
     pub fn card(&self) -> Card {
         let env = &self.header.environment;
@@ -121,16 +137,19 @@ impl StatusReport {
                 service.revision.map(|revision| format!(":{revision}")).unwrap_or_default(),
                 format!("{}/{}", service.running, service.desired),
                 service.state.clone(),
-                service.since.clone().unwrap_or_default(),
+                service.since.map(utc).unwrap_or_default(),
                 service.note.clone().unwrap_or_default(),
             ]
         });
         let head = ["service", "revision", "tasks", "state", "since", ""].map(str::to_owned).to_vec();
-        let mut blocks = vec![Block::Table(head, rows.collect())];
+        // First, since Markdown leaves out lines behind a long table.
+        let mut blocks: Vec<Block> = self.short_memory().into_iter().collect();
+        blocks.push(Block::Table(head, rows.collect()));
         let stacks = self.unsettled_stacks.iter();
         blocks.extend(stacks.map(|(name, status)| Block::Line(Piece::words(format!("stack {name} is {status}")))));
         let settled = self.stacks - self.unsettled_stacks.len();
         blocks.push(Block::Line(Piece::words(format!("{} settled", words::count(settled, "stack")))));
+        blocks.extend(self.past());
         Card {
             mark,
             headline: format!("{env} is {}", self.verdict),
@@ -141,6 +160,31 @@ impl StatusReport {
             blocks,
             small: self.header.small_print(None, self.duration_ms),
         }
+    }
+}
+
+impl StatusReport {
+    /// Services whose last deployments are shown.
+    fn remembered(&self) -> impl Iterator<Item = (&str, &ServiceHistory)> {
+        self.services.iter().filter_map(|service| Some((service.name.as_str(), service.history.as_ref()?)))
+    }
+
+    /// Where a history is only as long as the service itself remembers.
+    fn short_memory(&self) -> Option<Block> {
+        let short = self.remembered().filter(|(_, history)| history.told_by == ToldBy::DescribeServices);
+        let names: Vec<&str> = short.map(|(name, _)| name).collect();
+        (!names.is_empty()).then(|| {
+            Block::Line(Piece::words(format!(
+                "history of {}: from DescribeServices, which forgets what is over; ECS tells of no service deployments",
+                names.join(", ")
+            )))
+        })
+    }
+
+    /// The last deployments of all services in one table.
+    fn past(&self) -> Option<Block> {
+        let rows: Vec<Vec<String>> = self.remembered().flat_map(|(name, history)| history.rows(name)).collect();
+        (!rows.is_empty()).then(|| Block::Table(ServiceHistory::head(), rows))
     }
 }
 
@@ -155,6 +199,7 @@ fn now(name: &str, service: Option<&Service>) -> ServiceNow {
             desired: 0,
             since: None,
             note: None,
+            history: None,
         };
     };
     let primary = service.primary();
@@ -176,17 +221,12 @@ fn now(name: &str, service: Option<&Service>) -> ServiceNow {
     ServiceNow {
         name: name.to_owned(),
         state,
-        revision: service.revision.known().and_then(|arn| arn.rsplit_once(':')?.1.parse().ok()),
+        revision: service.revision.known().and_then(number),
         running: service.running,
         pending: service.pending,
         desired: service.desired,
         since: primary.and_then(|primary| since(&service.json, &primary.id)),
         note: note.filter(|note| !note.is_empty()),
+        history: None,
     }
-}
-
-fn since(service: &Json, deployment: &str) -> Option<String> {
-    let deployments = service.get("deployments")?.as_array()?;
-    let found = deployments.iter().find(|one| one.get("id").and_then(Json::as_str) == Some(deployment))?;
-    found.get("createdAt")?.as_str().map(str::to_owned)
 }

@@ -94,6 +94,7 @@ fn status(verdict: &'static str) -> Card {
         desired: 2,
         since: None,
         note: None,
+        history: None,
     };
     let (services, unsettled_stacks) = (vec![service], Vec::new());
     let header = logged();
