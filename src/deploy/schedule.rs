@@ -112,7 +112,7 @@ async fn create_group(clients: &Clients, env: &Environment) -> Result<(), Fault>
     }
 }
 
-/// Removes a schedule; one that is gone already is no fault.
+/// Removes a schedule, and the group with its last one; what is gone already is no fault.
 pub async fn remove_schedule(clients: &Clients, remove: &RemoveSchedule, emit: Emit<'_>) -> Result<(), Fault> {
     let request = clients.scheduler().delete_schedule().name(&remove.name).group_name(&remove.group);
     if let Err(error) = request.send().await {
@@ -120,5 +120,17 @@ pub async fn remove_schedule(clients: &Clients, remove: &RemoveSchedule, emit: E
         return if means(&fault, Code::NotFound) { Ok(()) } else { Err(fault) };
     }
     emit(Fact::Changed(Changed::new("removed", format!("schedule of {}", remove.name))));
+    if schedules(clients, &remove.group).await?.is_empty() {
+        remove_group(clients, &remove.group).await?;
+    }
+    Ok(())
+}
+
+/// A schedule that is set later makes it anew.
+async fn remove_group(clients: &Clients, group: &str) -> Result<(), Fault> {
+    if let Err(error) = clients.scheduler().delete_schedule_group().name(group).send().await {
+        let fault = fault(format!("removing the schedule group {group}"), &error);
+        return if means(&fault, Code::NotFound) { Ok(()) } else { Err(fault) };
+    }
     Ok(())
 }

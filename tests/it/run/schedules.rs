@@ -83,6 +83,8 @@ async fn a_schedule_goes_with_its_task() {
     app.edit(NIGHTLY, "");
     let ran = app.run("staging").await;
     assert_eq!((ran.troubles(), ran.changed()), (Vec::new(), vec!["removed schedule of nightly".to_owned()]));
+    let group = app.clients().await.scheduler().get_schedule_group().name("shop-staging").send().await;
+    assert!(group.is_err_and(|error| error.into_service_error().is_resource_not_found_exception()), "the group stays");
     assert!(seen(&app).await.is_none());
     assert_eq!(app.run("staging").await.changed(), NOTHING);
     assert_eq!(app.proxy.writes(), NOTHING);

@@ -207,6 +207,7 @@ pub const CALLS: &[Call] = &[
 
     call("scheduler", "ListSchedules", Both, &[("scheduler:ListSchedules", Any, Always)]),
     call("scheduler", "CreateScheduleGroup", Deploy, &[("scheduler:CreateScheduleGroup", ScheduleGroup, Always), ("scheduler:TagResource", ScheduleGroup, Always)]),
+    call("scheduler", "DeleteScheduleGroup", Deploy, &[("scheduler:DeleteScheduleGroup", ScheduleGroup, Always)]),
     call("scheduler", "CreateSchedule", Deploy, &[("scheduler:CreateSchedule", Schedules, Always)]),
     call("scheduler", "UpdateSchedule", Deploy, &[("scheduler:UpdateSchedule", Schedules, Always)]),
     call("scheduler", "DeleteSchedule", Deploy, &[("scheduler:DeleteSchedule", Schedules, Always)]),
