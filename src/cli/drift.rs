@@ -6,9 +6,10 @@ use runner_core::{plan::drift, report::DriftReport};
 
 use super::{
     load, millis,
+    publish::Told,
     settings::Settings,
     signals::or_cancelled,
-    stop::{Done, answer},
+    stop::{Done, leave, show},
 };
 
 /// Arguments of `drift`.
@@ -31,6 +32,9 @@ pub async fn run(settings: &Settings, _: &Args) -> Done {
     let services = env.services.keys().filter(|name| world.service(name).is_some()).count();
     let took = millis(started);
     let report = DriftReport::of(&loaded.header, drift(env, &world, &observed), (stacks, services), took);
-    answer(settings, &report.card(), &report);
+    show(settings, &report.card(), &report);
+    let mut told = Told::new(None, report.card(), &report, report.exit_code);
+    told.outputs = report.outputs();
+    leave(settings, told);
     Ok(report.exit_code)
 }

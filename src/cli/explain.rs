@@ -1,6 +1,6 @@
 //! `explain`: a cause, a stage, a key of the file or an exit code; with `-`, causes for evidence on stdin.
 
-use std::io::BufRead;
+use std::{collections::BTreeMap, io::BufRead};
 
 use runner_core::{plan::Exit, text::nearest};
 use serde::Deserialize;
@@ -61,6 +61,23 @@ const EXITS: [(Exit, &str, &str); 8] = [
     ),
 ];
 
+/// What stands before an input's name.
+const INPUT: &str = "input-";
+/// The action, which says what its inputs mean.
+const ACTION: &str = include_str!("../../action.yml");
+
+#[derive(Deserialize)]
+struct Action {
+    inputs: BTreeMap<String, Input>,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    description: String,
+    #[serde(default)]
+    default: String,
+}
+
 /// A line of stdin. A field that is null says nothing: ECS gives a container that never ran no reason and no code.
 #[derive(Debug, Deserialize)]
 struct Evidence {
@@ -78,13 +95,15 @@ pub fn run(settings: &Settings, args: &Args) -> Done {
         return evidence(settings);
     }
     let page = exit_page(&args.name).or_else(|| stage_page(&args.name)).or_else(|| connect::page(&args.name));
+    let page = page.or_else(|| input_page(args.name.strip_prefix(INPUT).unwrap_or(&args.name)));
     let Some(page) = page else {
         let mut names = connect::pages();
         names.extend(connect::stages().into_iter().map(|(stage, _)| stage));
+        names.extend(inputs().keys().map(|input| format!("{INPUT}{input}")));
         names.extend(EXITS.iter().map(|(exit, ..)| format!("exit-{}", exit.code())));
         let hint = match nearest(&args.name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean {near}?"),
-            None => "name a cause, a stage (runner stage), a key of the file or an exit code (exit-3)".to_owned(),
+            None => "name a cause, a stage (runner stage), a key of the file, an input of the action (input-role) or an exit code (exit-3)".to_owned(),
         };
         return Err(usage("explaining", format!("there is no page about `{}`", args.name), hint).into());
     };
@@ -99,6 +118,22 @@ fn exit_page(name: &str) -> Option<String> {
     let code: u8 = name.strip_prefix("exit-").unwrap_or(name).parse().ok()?;
     let (_, meaning, remedy) = EXITS.iter().find(|(exit, ..)| exit.code() == code)?;
     Some(format!("exit code {code}\n\n{meaning}\n\ndo  {remedy}\n"))
+}
+
+/// What an input of the action means, in the words of the action itself. Where it has the name of a key of the file, that
+/// page is `input-NAME`.
+fn input_page(name: &str) -> Option<String> {
+    let inputs = inputs();
+    let input = inputs.get(name)?;
+    let default = match input.default.as_str() {
+        "" => "nothing".to_owned(),
+        given => format!("`{given}`"),
+    };
+    Some(format!("input {name} of the action\n\n{}\n\ndefault  {default}\n", input.description))
+}
+
+fn inputs() -> BTreeMap<String, Input> {
+    serde_yaml::from_str::<Action>(ACTION).map(|action| action.inputs).unwrap_or_default()
 }
 
 fn stage_page(name: &str) -> Option<String> {
@@ -146,7 +181,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_exit_code_has_a_page() {
+    fn point_25_every_cause_stage_exit_code_and_input_has_a_page() {
+        let action = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/action.yml")).unwrap();
+        let section = action.split("\ninputs:\n").nth(1).unwrap().split("\noutputs:\n").next().unwrap();
+        let named = section.lines().filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+        let named: Vec<&str> = named.filter(|name| !name.starts_with(' ')).collect();
+        assert!(named.len() > 9, "{named:?}");
+        for name in &named {
+            let page = input_page(name).unwrap_or_default();
+            assert!(page.starts_with(&format!("input {name} of the action\n\n")), "{name}: {page}");
+            assert!(page.lines().nth(2).is_some_and(|says| says.len() > 10) && page.contains("\ndefault  "), "{page}");
+        }
+        let (stages, causes) = (connect::stages(), connect::pages());
+        assert!(stages.len() > 10 && causes.len() > 50, "{} {}", stages.len(), causes.len());
+        for (stage, _) in &stages {
+            assert!(stage_page(stage).is_some_and(|page| page.contains(&format!("runner stage {stage}"))), "{stage}");
+        }
+        for cause in &causes {
+            assert!(
+                connect::page(cause).is_some_and(|page| page.contains(cause.as_str()) && page.len() > 60),
+                "{cause}"
+            );
+        }
         for code in [0, 1, 2, 3, 4, 5, 6, 130] {
             let page = exit_page(&format!("exit-{code}")).unwrap_or_default();
             assert!(page.starts_with(&format!("exit code {code}\n")) && page.contains("\ndo  "), "{page}");

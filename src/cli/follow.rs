@@ -116,7 +116,7 @@ impl Watch<'_> {
     fn comment(&mut self) {
         let Some(live) = &mut self.live else { return };
         let begun = self.fold.nodes.iter().any(|node| node.state == State::Running);
-        let mark = if self.fold.awaits() { Mark::Waiting } else { Mark::Running };
+        let mark = if self.fold.awaits().is_empty() { Mark::Running } else { Mark::Waiting };
         if begun && live.wants(mark) {
             live.show(Card::running(self.header, &self.fold, millis(self.started)));
         }

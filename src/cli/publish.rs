@@ -5,14 +5,19 @@ use std::time::Duration;
 
 use runner_core::{
     plan::Exit,
-    report::{Annotation, Card, Header, Outputs, markdown},
+    report::{Annotation, Block, Card, Header, Outputs, Piece, markdown},
 };
 use serde::Serialize;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use super::{actions, job::Job, settings::Settings, sink};
-use crate::github::{Live, PATIENCE, Said, Trouble};
+use super::{
+    actions,
+    job::Job,
+    settings::{Settings, variable},
+    sink,
+};
+use crate::github::{Live, PATIENCE, Said, StepFiles, Trouble};
 
 /// A cancelled job is killed ten seconds after it was told to stop.
 /// <https://docs.github.com/en/actions/reference/workflows-and-actions/workflow-cancellation>
@@ -55,12 +60,24 @@ pub async fn publish(settings: &Settings, told: Told<'_>, live: Option<Live>) {
         return;
     }
     let warn = |what: &str, why: &dyn std::fmt::Display| sink::err_line(&format!("warning: {what}: {why}"));
-    let Ok(Some(job)) = &settings.job else {
-        actions::annotate(&told.annotations);
-        return;
-    };
     let mut outputs = told.outputs.clone();
-    match comment(job, &told, live).await {
+    let files = match &settings.job {
+        Ok(Some(job)) => job.files.clone(),
+        // What the job is about cannot be read; where its files are, it says all the same.
+        _ => StepFiles::of(variable),
+    };
+    let mut card = told.card.clone();
+    let said = match &settings.job {
+        Ok(Some(job)) => comment(job, &told, live).await,
+        Ok(None) => None,
+        Err(fault) => {
+            let why = format!("no comment is made: {}", fault.headline());
+            sink::err_line(&format!("warning: {why}"));
+            card.blocks.insert(0, Block::Line(Piece::Words(why)));
+            None
+        }
+    };
+    match said {
         None | Some(Ok(Said::Nothing)) => {}
         Some(Ok(Said::There(url))) => outputs.extend(url.map(|url| ("comment-url", url))),
         Some(Ok(Said::Newer)) => sink::err_line("the comment is a newer run's, and was left alone"),
@@ -73,16 +90,16 @@ pub async fn publish(settings: &Settings, told: Told<'_>, live: Option<Live>) {
         }
     }
     let json = sink::clean_json(told.json);
-    match job.files.keep(&format!("{json:#}\n")) {
+    match files.keep(&format!("{json:#}\n")) {
         Ok(path) => outputs.extend(path.map(|path| ("report", path.display().to_string()))),
         Err(error) => warn("the report was not kept", &error),
     }
     let outputs: Vec<(&str, String)> = outputs.into_iter().map(|(name, value)| (name, sink::redact(&value))).collect();
-    if let Err(error) = job.files.put_out(&outputs) {
+    if let Err(error) = files.put_out(&outputs) {
         warn("the outputs were not written", &error);
     }
-    let summary = sink::redact(&format!("{}{}", markdown(&told.card.cleaned(sink::redact)), told.more));
-    if let Err(error) = job.files.summarise(&summary) {
+    let summary = sink::redact(&format!("{}{}", markdown(&card.cleaned(sink::redact)), told.more));
+    if let Err(error) = files.summarise(&summary) {
         warn("the step summary was not written", &error);
     }
     actions::annotate(&told.annotations);

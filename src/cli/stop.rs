@@ -1,5 +1,6 @@
 //! Why a command ends without its answer, and how that is told.
 
+use jiff::Timestamp;
 use runner_core::{
     plan::Fault,
     report::{Card, Checked, Header, Stopped, markdown, text},
@@ -51,7 +52,10 @@ impl Stop {
     pub fn tell(&self, settings: &Settings) -> u8 {
         match self {
             Self::Stopped(stopped) => {
-                let stopped = &Stopped { error: stopped.error.cleaned(sink::redact), ..(**stopped).clone() };
+                let began = stopped.header.as_ref().map(|header| header.started_at);
+                let took = began.and_then(|began| u64::try_from((Timestamp::now() - began).as_millis()).ok());
+                let error = stopped.error.cleaned(sink::redact);
+                let stopped = &Stopped { error, duration_ms: took, ..(**stopped).clone() };
                 sink::err(&text(&stopped.card(), settings.err));
                 machine(settings, &stopped.card(), stopped);
                 let header = stopped.header.as_ref();
@@ -117,8 +121,7 @@ pub fn answer(settings: &Settings, card: &Card, answer: &impl Serialize) {
             Json::Bool(_) | Json::Number(_) => Some(told.json[name].to_string()),
             _ => None,
         };
-        let named = [("exit-code", word("exit_code")), ("drift", word("drift"))];
-        told.outputs = named.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+        told.outputs = word("exit_code").map(|code| ("exit-code", code)).into_iter().collect();
         leave(settings, told);
     }
 }

@@ -165,3 +165,31 @@ fn point_03_every_command_in_the_remedy_of_a_cause_is_one() {
     }
     assert!(found >= 10, "{found} commands in all remedies");
 }
+
+/// The commands in a text: between backquotes, or to the end of a line that tells to run one.
+fn commands(text: &str) -> Vec<String> {
+    let quoted = text.split('`').skip(1).step_by(2).filter(|word| word.starts_with("runner ") && !word.contains('\n'));
+    let bare = text.lines().filter_map(|line| {
+        let at = ["do: runner ", "next: runner ", "more  ", "continue  ", "turn back  "].iter().find_map(|before| {
+            Some(line.find(before)? + before.len() - if before.ends_with("runner ") { "runner ".len() } else { 0 })
+        })?;
+        line[at..].trim_start().strip_prefix("runner ").map(|rest| format!("runner {}", rest.trim_end()))
+    });
+    quoted.map(str::to_owned).chain(bare).collect()
+}
+
+#[test]
+fn point_03_every_command_in_a_golden_report_parses() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("core/src/report");
+    let mut found = Vec::new();
+    for folder in ["snapshots", "tests/snapshots"] {
+        for file in std::fs::read_dir(root.join(folder)).unwrap() {
+            found.extend(commands(&std::fs::read_to_string(file.unwrap().path()).unwrap()));
+        }
+    }
+    assert!(found.len() > 20, "{found:?}");
+    for word in ["approve", "run", "status", "explain"] {
+        assert!(found.iter().any(|command| command.starts_with(&format!("runner {word} "))), "{word}: {found:?}");
+    }
+    found.iter().for_each(|command| parses(command));
+}

@@ -5,10 +5,10 @@ use runner_core::{
         Verdict,
         causes::{self, Certainty, Evidence, Rank, diagnose_all, key},
     },
-    plan::{DesiredService, Fault, Follow, World},
-    report::Failure,
+    plan::{Deployment, DesiredService, Fault, Follow, World},
+    report::{Failure, Paused, Standing},
     text::Foreign,
-    workflow::{Environment, Service},
+    workflow::{Environment, Service, Strategy},
 };
 use serde_json::Value as Json;
 
@@ -49,6 +49,7 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed) -
     failure.fault.exit = failure.exit;
     diagnose(env, &follow.service, &followed.evidence, &mut failure);
     failure.users = users(follow, followed);
+    failure.paused = paused(env, follow, followed).map(Box::new);
     if failure.remedy.is_none() {
         failure.remedy = match followed.ending.verdict {
             Verdict::Superseded => None,
@@ -60,6 +61,33 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed) -
         };
     }
     failure
+}
+
+/// A paused deployment: where it stands, and which revisions stand beside each other.
+fn paused(env: &Environment, follow: &Follow, followed: &Followed) -> Option<Paused> {
+    let pause = followed.ending.pause.clone()?;
+    let strategy = match env.services.get(&follow.service)?.deploy.strategy {
+        Strategy::Rolling => "rolling deployment",
+        Strategy::BlueGreen => "blue-green",
+        Strategy::Canary { .. } => "canary",
+        Strategy::Linear { .. } => "linear",
+    };
+    let ours = follow.revision.shown();
+    let standing = |rollout: &Deployment| Standing {
+        revision: number(&rollout.revision),
+        is_new: rollout.revision == ours,
+        running: rollout.running,
+        desired: rollout.desired,
+    };
+    let rollouts = followed.service.iter().flat_map(|seen| &seen.deployments);
+    let mut revisions: Vec<Standing> = rollouts.filter(|rollout| rollout.desired > 0).map(standing).collect();
+    revisions.sort_by_key(|standing| !standing.is_new);
+    Some(Paused { strategy, pause, revisions })
+}
+
+/// `:42`
+fn number(revision: &str) -> String {
+    format!(":{}", revision.rsplit(':').next().unwrap_or(revision))
 }
 
 /// Puts cause, consequences, evidence and remedy into a failure; the line that decided stands first.
@@ -111,7 +139,6 @@ fn remedy(env: &Environment, service: &str, cause: &str, general: &str) -> Strin
 
 /// Who is affected, by what runs of which revision.
 fn users(follow: &Follow, followed: &Followed) -> Option<String> {
-    let number = |revision: &str| format!(":{}", revision.rsplit(':').next().unwrap_or(revision));
     let seen = followed.service.as_ref();
     let ours = follow.revision.shown();
     // Tasks that run, by revision, without those of the one that failed.

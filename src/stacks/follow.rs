@@ -3,7 +3,11 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use runner_core::{judge::stack_events::StackEvent, plan::Fault, report::Fact};
+use runner_core::{
+    judge::stack_events::StackEvent,
+    plan::Fault,
+    report::{Awaited, Fact},
+};
 use tokio::time::sleep;
 
 use super::observe::look;
@@ -115,12 +119,9 @@ fn tell(event: &StackEvent, said: &mut BTreeSet<String>, emit: &(dyn Fn(Fact) + 
         emit(Fact::Progress(progress));
     }
     if let Some(record) = event.awaited_record()
-        && said.insert(record.clone())
+        && said.insert(format!("{record:?}"))
     {
-        emit(Fact::Awaits(format!(
-            "{} waits for this DNS record; create it and the stack goes on: {record}",
-            event.what()
-        )));
+        emit(Fact::Awaits(Awaited { what: event.what(), record, asked: event.at }));
     }
 }
 
@@ -175,6 +176,7 @@ async fn page(
                 kind: event.resource_type.unwrap_or_default(),
                 status: event.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
                 reason: event.resource_status_reason.unwrap_or_default().into(),
+                at: event.timestamp.map(|at| at.secs()),
             }
         })
         .collect();

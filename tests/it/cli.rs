@@ -131,6 +131,26 @@ fn point_17_there_are_no_escapes_without_a_terminal() {
         assert!(!out(&output).contains('\u{1b}') && !err(&output).contains('\u{1b}'), "{arguments:?}");
     }
     assert!(err(&in_nothing(&["plan", "--color", "always"])).contains("\u{1b}[31m"), "unless one asks for them");
+    // On a terminal there is colour, and none where one wishes for none.
+    assert!(on_a_terminal(&[]).contains("\u{1b}[31m"));
+    for wish in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+        let shown = on_a_terminal(&[wish]);
+        assert!(shown.contains("finding the workflow file") && !shown.contains('\u{1b}'), "{wish:?}: {shown}");
+    }
+}
+
+/// What a terminal is sent by a command that fails. Python, which the local AWS needs too, has one to give.
+fn on_a_terminal(variables: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = runner(folder.path());
+    let mut command = Command::new("python3");
+    command.env_clear().current_dir(folder.path()).stdin(Stdio::null());
+    command.envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    command.env("TERM", "xterm").envs(variables.iter().copied());
+    command.args(["-c", "import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)"]);
+    let output = command.args([env!("CARGO_BIN_EXE_runner"), "plan"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}{}", out(&output), err(&output));
+    out(&output)
 }
 
 #[test]

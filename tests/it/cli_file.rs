@@ -134,6 +134,33 @@ async fn point_18_json_is_valid_on_success_failure_bad_file_and_sigint() {
 }
 
 #[test]
+fn point_18_json_is_whole_on_success_on_failure_and_of_a_bad_file() {
+    let good = folder(FILE);
+    let bad = folder(&FILE.replace("port: 3000", "prot: 3000"));
+    let whole = |folder: &Path, arguments: &[&str], expected: i32| {
+        let all = [arguments, &["--format", "json"]].concat();
+        let (code, out, err) = runner(folder, &all);
+        assert_eq!(code, Some(expected), "{arguments:?}: {out}{err}");
+        serde_json::from_str::<Json>(&out).unwrap_or_else(|error| panic!("{arguments:?}: {error}: {out}"))
+    };
+    for arguments in [
+        &["validate"][..],
+        &["cost", "-e", "staging"],
+        &["render", "taskdef", "-e", "staging"],
+        &["stage"],
+        &["explain", "exit-3"],
+    ] {
+        assert!(!whole(good.path(), arguments, 0).is_null());
+    }
+    assert_eq!(whole(good.path(), &["docs", "--check"], 1)["exit_code"], 1);
+    assert_eq!(whole(good.path(), &["plan", "-e", "nowhere"], 2)["exit_code"], 2);
+    for command in ["validate", "plan", "run", "status", "drift", "verify", "destroy"] {
+        let answer = whole(bad.path(), &[command, "-e", "staging"], 2);
+        assert_eq!((&answer["verdict"], &answer["exit_code"]), (&"invalid".into(), &2.into()), "{command}");
+    }
+}
+
+#[test]
 fn without_a_terminal_a_missing_environment_is_named() {
     let folder = folder(FILE);
     let (code, out, err) = runner(folder.path(), &["plan"]);

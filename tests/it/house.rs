@@ -340,10 +340,7 @@ fn every_point_of_a_report_has_its_row_and_its_test() {
     let table = page.split("\n## What a report promises\n").nth(1).unwrap().split("\n## ").next().unwrap();
     let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
     let points: Vec<usize> = rows.iter().map(|row| row[2..].split(' ').next().unwrap().parse().unwrap()).collect();
-    assert!(
-        points.is_sorted_by(|one, next| one < next) && points.iter().all(|point| (1..=25).contains(point)),
-        "{points:?}"
-    );
+    assert!(points.iter().copied().eq(1..=25), "{points:?}");
     for (point, row) in points.iter().zip(&rows) {
         assert!(row.contains(&format!("`point_{point:02}_")), "no test of its number in: {row}");
     }

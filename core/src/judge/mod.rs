@@ -10,4 +10,4 @@ pub mod verify;
 
 pub use service_deployment::{Brief, Hook, Rollback, ServiceDeployment, ours};
 pub use signs::Signs;
-pub use verdict::{Ending, Observation, Told, Verdict, Watch};
+pub use verdict::{Ending, Observation, Pause, Told, Verdict, Watch};

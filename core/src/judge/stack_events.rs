@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::Serialize;
+
 use crate::text::Foreign;
 
 /// An event of a stack operation.
@@ -21,6 +23,20 @@ pub struct StackEvent {
     pub reason: Foreign,
     /// Whether it is about the stack itself.
     pub of_stack: bool,
+    /// When, in seconds since 1970.
+    pub at: Option<i64>,
+}
+
+/// A DNS record that a person has to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DnsRecord {
+    /// `CNAME`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: String,
 }
 
 impl StackEvent {
@@ -60,9 +76,9 @@ impl StackEvent {
         format!("{} ({})", self.logical, self.kind)
     }
 
-    /// The DNS record that a certificate waits for, as `NAME TYPE VALUE`.
+    /// The DNS record that a certificate waits for.
     /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-certificatemanager-certificate.html>
-    pub fn awaited_record(&self) -> Option<String> {
+    pub fn awaited_record(&self) -> Option<DnsRecord> {
         if self.kind != "AWS::CertificateManager::Certificate" {
             return None;
         }
@@ -73,7 +89,8 @@ impl StackEvent {
                 .split(',')
                 .find_map(|field| Some(field.split_once(':').filter(|(key, _)| key.trim() == name)?.1.trim()))
         };
-        Some(Foreign::new(format!("{} {} {}", field("Name")?, field("Type")?, field("Value")?)).one_line())
+        let clean = |name: &str| Some(Foreign::new(field(name)?).one_line());
+        Some(DnsRecord { kind: clean("Type")?, name: clean("Name")?, value: clean("Value")? })
     }
 
     /// The request id within the service's words.
@@ -237,7 +254,10 @@ mod tests {
             "CREATE_IN_PROGRESS",
             "Content of DNS Record is: {Name: _a.example.com.,Type: CNAME,Value: _b.acm-validations.aws.}",
         );
-        assert_eq!(event.awaited_record().unwrap(), "_a.example.com. CNAME _b.acm-validations.aws.");
+        assert_eq!(
+            event.awaited_record().unwrap(),
+            DnsRecord { kind: "CNAME".into(), name: "_a.example.com.".into(), value: "_b.acm-validations.aws.".into() }
+        );
     }
 
     #[test]

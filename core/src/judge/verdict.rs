@@ -51,6 +51,20 @@ pub struct Ending {
     pub reason: String,
     /// The revision that serves now, where one does.
     pub serving: Option<String>,
+    /// Where a person has to decide.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause: Option<Pause>,
+}
+
+/// A deployment that stands still until a person decides.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Pause {
+    /// The lifecycle stage, as ECS names it: PRE_PRODUCTION_TRAFFIC_SHIFT.
+    pub stage: String,
+    /// When ECS decides by itself, in seconds since 1970.
+    pub until: Option<i64>,
+    /// What it does then: CONTINUE or ROLLBACK.
+    pub otherwise: String,
 }
 
 /// What the endpoint told of the service deployment that is ours.
@@ -215,7 +229,7 @@ impl Watch {
                 "its tasks start and end again: {} ended, {} of {} run",
                 seen.ended_tasks, service.running, service.desired
             );
-            return Some(Ending { verdict: Verdict::Failed, reason, serving: None });
+            return Some(Ending { verdict: Verdict::Failed, reason, serving: None, pause: None });
         }
         let is_listed = service.deployments.iter().any(|rollout| Some(&rollout.id) == self.ours.as_ref());
         match (&seen.told, self.told.clone()) {
@@ -253,7 +267,7 @@ impl Watch {
         if self.missing < looks {
             return None;
         }
-        Some(Ending { verdict: Verdict::Failed, reason: reason.to_owned(), serving: None })
+        Some(Ending { verdict: Verdict::Failed, reason: reason.to_owned(), serving: None, pause: None })
     }
 
     fn by_service_deployment(
@@ -264,7 +278,7 @@ impl Watch {
     ) -> Option<Ending> {
         let primary = service.primary().map(|primary| primary.revision.clone());
         let other = primary.clone().filter(|primary| *primary != self.revision);
-        let ending = |verdict, reason, serving| Some(Ending { verdict, reason, serving });
+        let ending = |verdict, reason, serving| Some(Ending { verdict, reason, serving, pause: None });
         let overtaken = |newer: &str, serving| {
             let id = newer.rsplit('/').next().unwrap_or(newer);
             ending(Verdict::Superseded, format!("deployment {id} took its place"), serving)
@@ -301,7 +315,10 @@ impl Watch {
             },
             "ROLLBACK_REQUESTED" | "ROLLBACK_IN_PROGRESS" | "STOP_REQUESTED" => None,
             _ => match (told.awaiting().filter(|hook| !self.decided.contains(&hook.id)), &seen.newer) {
-                (Some(hook), _) => ending(Verdict::Paused, paused(told, hook), other),
+                (Some(hook), _) => {
+                    let paused = ending(Verdict::Paused, paused(told, hook), other);
+                    paused.map(|paused| Ending { pause: Some(pause(told, hook)), ..paused })
+                }
                 (None, Some(newer)) => overtaken(newer, primary),
                 (None, None) => None,
             },
@@ -324,12 +341,14 @@ impl Watch {
                         verdict: Verdict::Failed,
                         reason: self.failed.clone().unwrap_or_default(),
                         serving: None,
+                        pause: None,
                     })
                 }
                 Rollout::Completed if self.serving >= self.looks => Some(Ending {
                     verdict: Verdict::Succeeded,
                     reason: primary.reason.one_line(),
                     serving: Some(primary.revision.clone()),
+                    pause: None,
                 }),
                 _ => None,
             };
@@ -342,6 +361,7 @@ impl Watch {
                 verdict: Verdict::Superseded,
                 reason: format!("deployment {} took its place", primary.id),
                 serving: Some(primary.revision.clone()),
+                pause: None,
             }),
             // The rollback is a deployment of its own: only its end is the verdict.
             Some(reason) if primary.rollout == Rollout::Completed && service.running >= service.desired => {
@@ -349,12 +369,14 @@ impl Watch {
                     verdict: Verdict::RolledBack,
                     reason: reason.clone(),
                     serving: Some(primary.revision.clone()),
+                    pause: None,
                 })
             }
             Some(reason) if primary.rollout == Rollout::Failed => Some(Ending {
                 verdict: Verdict::Failed,
                 reason: format!("{reason}; the rollback failed: {}", primary.reason.one_line()),
                 serving: None,
+                pause: None,
             }),
             Some(_) => None,
         }
@@ -386,11 +408,13 @@ impl Watch {
                 verdict: Verdict::RolledBack,
                 reason: primary.reason.one_line(),
                 serving: Some(primary.revision.clone()),
+                pause: None,
             },
             None => Ending {
                 verdict: Verdict::Failed,
                 reason: "the deployment is not there any more".to_owned(),
                 serving: primary.map(|primary| primary.revision.clone()),
+                pause: None,
             },
         }
     }
@@ -418,6 +442,12 @@ fn paused(told: &ServiceDeployment, hook: &super::Hook) -> String {
         _ => "",
     };
     format!("{until}{then}: hook {}{stage}", hook.name())
+}
+
+#[allow(clippy::cast_possible_truncation)]
+fn pause(told: &ServiceDeployment, hook: &super::Hook) -> Pause {
+    let (stage, otherwise) = (told.stage.clone(), hook.timeout_action.clone());
+    Pause { stage, until: hook.expires.map(|at| at as i64), otherwise }
 }
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ pub enum Block {
     Line(Piece),
     /// What is folded away in Markdown and left out in a terminal unless one asks for more.
     Details(String, Vec<String>),
+    /// The same for lines of our own, each of the parts that small print has: there a log is a link.
+    Small(String, Vec<Vec<String>>),
 }
 
 /// What a report says.
@@ -147,6 +149,7 @@ impl Card {
             }
             Block::Line(line) => Block::Line(piece(line)),
             Block::Details(title, lines) => Block::Details(clean(title), all(lines)),
+            Block::Small(title, lines) => Block::Small(clean(title), lines.iter().map(|line| all(line)).collect()),
         };
         Self {
             mark: self.mark,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::waiting::{Awaited, Paused};
 use crate::{
     plan::{Change, Exit, Fault, NodeId, Refusal},
     text::Foreign,
@@ -30,7 +31,7 @@ impl Event {
             Fact::Progress(text) => Fact::Progress(clean(text)),
             Fact::Line { from, line } => Fact::Line { from: clean(from), line: foreign(line) },
             Fact::Warning(text) => Fact::Warning(clean(text)),
-            Fact::Awaits(text) => Fact::Awaits(clean(text)),
+            Fact::Awaits(awaited) => Fact::Awaits(awaited.cleaned(&clean)),
             Fact::Changed(changed) => Fact::Changed(Changed { what: clean(&changed.what), ..changed.clone() }),
             Fact::Beyond(changes) => Fact::Beyond(changes.iter().map(|change| change.cleaned(&clean)).collect()),
             Fact::TaskDone { purpose, command } => Fact::TaskDone { purpose: clean(purpose), command: all(command) },
@@ -54,6 +55,7 @@ impl Event {
                 users: failure.users.as_deref().map(&clean),
                 not_undone: all(&failure.not_undone),
                 remedy: failure.remedy.as_deref().map(&clean),
+                paused: failure.paused.clone(),
             })),
             Fact::Planned { .. } | Fact::Started | Fact::Finished | Fact::Unchanged | Fact::Skipped { .. } => {
                 self.fact.clone()
@@ -87,8 +89,8 @@ pub enum Fact {
     },
     /// Something a person should know, that stops nothing.
     Warning(String),
-    /// It waits for what only a person can do, such as a DNS record; in words that say what.
-    Awaits(String),
+    /// It waits for what only a person can do.
+    Awaits(Awaited),
     /// One thing was changed: the journal. Said as soon as it is true, whatever comes after.
     Changed(Changed),
     /// What a change set lists and the plan did not show: said before the guard decides over it.
@@ -181,6 +183,8 @@ pub struct Failure {
     pub not_undone: Vec<String>,
     /// What to do now.
     pub remedy: Option<String>,
+    /// Where it is a deployment that is paused.
+    pub paused: Option<Box<Paused>>,
 }
 
 impl From<Fault> for Failure {
@@ -188,6 +192,7 @@ impl From<Fault> for Failure {
         Self {
             exit: fault.exit,
             remedy: fault.hint.clone(),
+            paused: None,
             fault,
             cause: None,
             consequences: Vec::new(),

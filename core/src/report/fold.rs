@@ -1,10 +1,10 @@
 //! `Fold`: what the events say so far. Terminal, JSON, comment and the answer to Ctrl-C are made of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{Changed, Event, Fact, Failure, ServiceState};
+use super::{Awaited, Changed, Event, Fact, Failure, ServiceState};
 use crate::plan::{Change, NodeId, Refusal};
 
 /// Where a node is.
@@ -77,8 +77,8 @@ pub struct Fold {
     pub nodes: Vec<NodeState>,
     /// What should be known.
     pub warnings: Vec<Said<Warning>>,
-    /// Nodes that wait for what only a person can do; what it is stands among the warnings.
-    pub awaiting: BTreeSet<NodeId>,
+    /// What only a person can do and a node has waited for.
+    pub awaiting: Vec<Said<Awaited>>,
     /// The journal.
     pub changed: Vec<Said<Changed>>,
     /// What change sets list beyond the plan.
@@ -116,10 +116,7 @@ impl Fold {
             Fact::Progress(text) => self.touch(event, |node| node.progress = Some(text.clone())),
             Fact::Line { .. } => {}
             Fact::Warning(text) => self.warnings.push(Said { node, what: Warning { text: text.clone() } }),
-            Fact::Awaits(text) => {
-                self.awaiting.extend(node.clone());
-                self.warnings.push(Said { node, what: Warning { text: text.clone() } });
-            }
+            Fact::Awaits(awaited) => self.awaiting.push(Said { node, what: awaited.clone() }),
             Fact::Changed(changed) => self.changed.push(Said { node, what: changed.clone() }),
             // A stack that another run changes meanwhile is compared again, and one that is protected later twice.
             Fact::Beyond(changes) => {
@@ -160,9 +157,10 @@ impl Fold {
         self.places.get(node).and_then(|at| self.nodes.get(*at)).map_or(State::Waiting, |node| node.state)
     }
 
-    /// Whether a node that is at work waits for what only a person can do.
-    pub fn awaits(&self) -> bool {
-        self.awaiting.iter().any(|node| self.state(node) == State::Running)
+    /// What nodes that are at work wait for and only a person can do.
+    pub fn awaits(&self) -> Vec<&Said<Awaited>> {
+        let at_work = |said: &&Said<Awaited>| said.node.as_ref().is_some_and(|node| self.state(node) == State::Running);
+        self.awaiting.iter().filter(at_work).collect()
     }
 
     /// Makes sure that the node is known.

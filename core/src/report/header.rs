@@ -66,12 +66,13 @@ impl Header {
     }
 
     /// What stands small under every report: the time, the commit, the log.
-    pub(super) fn small_print(&self, first: Option<String>, duration_ms: u64) -> Vec<String> {
+    pub(super) fn small_print(&self, first: Option<String>, duration_ms: impl Into<Option<u64>>) -> Vec<String> {
         let clock = self.started_at.strftime("%H:%M UTC").to_string();
         first
             .into_iter()
             .chain(self.commit.as_deref().map(|commit| words::short(commit).to_owned()))
-            .chain([clock, words::duration(duration_ms)])
+            .chain([clock])
+            .chain(duration_ms.into().map(words::duration))
             .chain(self.log.as_ref().map(|log| format!("[log]({log})")))
             .collect()
     }

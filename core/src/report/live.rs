@@ -137,16 +137,19 @@ pub fn line(fold: &Fold, event: &Event, style: Style) -> Option<String> {
             state(State::Failed, format!("  failed: {}", words::cut(&failure.fault.headline(), 160)))
         }
         Fact::Skipped { because } => state(State::Skipped, format!("  skipped, needs {because}")),
-        Fact::Warning(text) | Fact::Awaits(text) => {
-            let text = crate::text::Foreign::new(text.clone()).one_line();
-            Some(format!("warning: {}{text}", if name.is_empty() { String::new() } else { format!("{name}: ") }))
-        }
+        Fact::Awaits(awaited) => Some(warning(&name, &awaited.words())),
+        Fact::Warning(text) => Some(warning(&name, text)),
         Fact::Line { from, line } => {
             Some(line.lines().map(|line| format!("{from} │ {line}")).collect::<Vec<_>>().join("\n"))
         }
         _ => None,
     }?;
     (!said.is_empty()).then(|| style.fit(&said))
+}
+
+fn warning(name: &str, text: &str) -> String {
+    let text = crate::text::Foreign::new(text.to_owned()).one_line();
+    format!("warning: {}{text}", if name.is_empty() { String::new() } else { format!("{name}: ") })
 }
 
 fn own_summary(fold: &Fold, node: &crate::plan::NodeId) -> Option<String> {

@@ -40,7 +40,15 @@ pub(super) fn markdown_within(card: &Card, bytes: usize) -> String {
 
 struct Page {
     lines: Vec<String>,
-    folded: Vec<(String, Vec<String>)>,
+    folded: Vec<Folded>,
+}
+
+/// What stands in `<details>`.
+struct Folded {
+    title: String,
+    lines: Vec<String>,
+    /// A list of our own words, which are escaped; else anybody's words in a fence.
+    listed: bool,
 }
 
 impl Page {
@@ -53,7 +61,7 @@ impl Page {
         match block {
             Block::Line(Piece::Words(words)) => self.paragraph(inline(words)),
             Block::Line(Piece::Command(command)) => self.paragraph(format!("Next: {}", code(command))),
-            Block::Line(Piece::Quote(from, said)) => self.folded.push((from.clone(), said.lines().collect())),
+            Block::Line(Piece::Quote(from, said)) => self.fold(from.clone(), said.lines().collect()),
             Block::Facts(facts) => self.facts(facts),
             Block::Table(head, rows) => {
                 let rows: Vec<Vec<String>> =
@@ -61,8 +69,16 @@ impl Page {
                 self.table(head, &rows, || rows.iter().map(|row| row.join("  ")).collect());
             }
             Block::Changes(_, changes) => self.changes(changes),
-            Block::Details(title, lines) => self.folded.push((title.clone(), lines.clone())),
+            Block::Details(title, lines) => self.fold(title.clone(), lines.clone()),
+            Block::Small(title, lines) => {
+                let lines = lines.iter().map(|line| format!("- {}", small_print(line))).collect();
+                self.folded.push(Folded { title: title.clone(), lines, listed: true });
+            }
         }
+    }
+
+    fn fold(&mut self, title: String, lines: Vec<String>) {
+        self.folded.push(Folded { title, lines, listed: false });
     }
 
     fn paragraph(&mut self, text: String) {
@@ -93,7 +109,7 @@ impl Page {
             let need = 1 + if quoted.is_empty() { 0 } else { quoted.len() + 2 };
             if need > self.left() {
                 quoted.splice(0..0, shown);
-                self.folded.push((label.clone(), quoted));
+                self.fold(label.clone(), quoted);
                 continue;
             }
             self.lines.push(format!("- **{}** {}", inline(label), shown.join(" · ")).trim_end().to_owned());
@@ -139,24 +155,24 @@ impl Page {
             if self.left() >= 2 {
                 self.lines.extend([String::new(), format!("… and {} more below", rows.len() - shown)]);
             }
-            self.folded.push((format!("All {}", rows.len()), whole()));
+            self.fold(format!("All {}", rows.len()), whole());
         }
     }
 
     fn finish(self, small: &[String], bytes: usize) -> String {
         let mut out = self.lines.join("\n");
         out.push('\n');
-        let small = small.iter().map(|part| link(part)).collect::<Vec<_>>().join(" · ");
+        let small = small_print(small);
         let tail = if small.is_empty() { String::new() } else { format!("\n<sub>{small}</sub>\n") };
         let mut room = bytes.saturating_sub(out.len() + tail.len());
-        let mut folded = self.folded.iter().filter(|(_, lines)| !lines.is_empty()).peekable();
+        let mut folded = self.folded.iter().filter(|folded| !folded.lines.is_empty()).peekable();
         if folded.peek().is_some() {
             out.push('\n');
         }
-        while let Some((title, lines)) = folded.next() {
+        while let Some(now) = folded.next() {
             // What comes later keeps a share.
             let share = if folded.peek().is_some() { room / 2 } else { room };
-            let text = details(title, lines, share);
+            let text = details(now, share);
             room = room.saturating_sub(text.len());
             out.push_str(&text);
         }
@@ -165,8 +181,12 @@ impl Page {
     }
 }
 
-/// A folded fence of at most `room` bytes; nothing where even its frame has no room.
-fn details(title: &str, lines: &[String], room: usize) -> String {
+fn small_print(parts: &[String]) -> String {
+    parts.iter().map(|part| link(part)).collect::<Vec<_>>().join(" · ")
+}
+
+/// A folded fence or list of at most `room` bytes; nothing where even its frame has no room.
+fn details(Folded { title, lines, listed }: &Folded, room: usize) -> String {
     let fence = fence(lines);
     // A title that counts already says it better.
     let title = if title.ends_with(')') {
@@ -174,8 +194,12 @@ fn details(title: &str, lines: &[String], room: usize) -> String {
     } else {
         inline(&format!("{title} ({})", words::count(lines.len(), "line")))
     };
-    let head = format!("<details><summary>{title}</summary>\n\n{fence}diff\n");
-    let foot = format!("{fence}\n</details>\n");
+    let (open, close) = match listed {
+        true => (String::new(), String::new()),
+        false => (format!("{fence}diff\n"), format!("{fence}\n")),
+    };
+    let head = format!("<details><summary>{title}</summary>\n\n{open}");
+    let foot = format!("{close}</details>\n");
     let Some(mut room) = room.checked_sub(head.len() + foot.len() + 60) else { return String::new() };
     let mut out = head;
     for (at, line) in lines.iter().enumerate() {

@@ -22,6 +22,7 @@ mod planned;
 mod service_history;
 mod text;
 mod usual;
+mod waiting;
 pub mod words;
 
 #[cfg(test)]
@@ -43,3 +44,4 @@ pub use planned::{PlanReport, PlanVerdict, Row, Sign};
 pub use service_history::{Deployed, ServiceHistory, ToldBy};
 pub use text::{Style, text};
 pub use usual::Usually;
+pub use waiting::{Awaited, Paused, Standing};

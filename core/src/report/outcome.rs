@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Changed, Failure, Fold, Header, Said, ServiceState, StageState, State,
+    Awaited, Changed, Failure, Fold, Header, Said, ServiceState, StageState, State,
     fold::{TaskDone, Warning},
 };
 use crate::{
@@ -150,6 +150,8 @@ pub struct Outcome {
     pub beyond_plan: Vec<Said<Change>>,
     /// One-off tasks that ended well.
     pub tasks: Vec<Said<TaskDone>>,
+    /// What waits for a person to act.
+    pub awaits: Vec<Said<Awaited>>,
     /// What was done and cannot be undone by us.
     pub not_undone: Vec<String>,
     /// The command that goes on, or attaches to what is under way.
@@ -199,7 +201,7 @@ impl Outcome {
             }
         }
         // Time that was up while a person was waited for.
-        let awaits = fold.awaits();
+        let awaits: Vec<Said<Awaited>> = fold.awaits().into_iter().cloned().collect();
         let exit = worst(
             fold.failures
                 .iter()
@@ -207,7 +209,7 @@ impl Outcome {
                 .chain(fold.refusals.iter().map(|refusal| refusal.what.exit))
                 .chain(end.fault.map(|fault| fault.exit))
                 .chain(end.cancelled.then_some(Exit::Cancelled))
-                .chain(end.timed_out.then_some(if awaits { Exit::Waiting } else { Exit::StillRunning })),
+                .chain(end.timed_out.then_some(if awaits.is_empty() { Exit::StillRunning } else { Exit::Waiting })),
         );
         let (stacks, resources, left_out) = count(&fold);
         let failure = worst_failure(&fold.failures, exit);
@@ -237,6 +239,7 @@ impl Outcome {
             calls: end.calls,
             cost: end.cost,
             left_out,
+            awaits,
             cause,
             certainty,
             remedy,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, Outcome, PlanReport, PlanVerdict, ServiceState, Stopped, Verdict};
+use super::{Checked, DriftReport, Outcome, PlanReport, PlanVerdict, ServiceState, Stopped, Verdict};
 use crate::cost::{CostSum, Money};
 
 /// Names and values, in the contract's order.
@@ -64,6 +64,20 @@ impl Stopped {
             _ => Verdict::Failed,
         };
         start(verdict.output(), self.exit_code, false)
+    }
+}
+
+impl DriftReport {
+    /// The outputs of a look for drift. Where something could not be looked at and nothing was found, nobody knows:
+    /// `drift` is `unknown`, and there is no verdict.
+    pub fn outputs(&self) -> Outputs {
+        let (verdict, drift) = match self.verdict {
+            "drifted" => (Some(Verdict::Failed), "true"),
+            "clean" => (Some(Verdict::Unchanged), "false"),
+            _ => (None, "unknown"),
+        };
+        let verdict = verdict.map(|verdict| ("verdict", verdict.output().to_owned()));
+        verdict.into_iter().chain([("exit-code", self.exit_code.to_string()), ("drift", drift.to_owned())]).collect()
     }
 }
 

@@ -7,12 +7,15 @@ use serde_json::json;
 use super::*;
 use crate::{
     infra::Holds,
+    judge::{Pause, stack_events::DnsRecord},
     plan::{
         Action, Change, Exit, Fault, Node, NodeId, Plan, Planned, PutParameter, PutService, PutStack, Refusal,
         RegisterTaskDefinition, Replacement, StackMove,
     },
     text::{Foreign, Span},
 };
+
+mod points;
 
 const PLAIN: Style = Style { color: false, unicode: true, details: false };
 
@@ -209,7 +212,7 @@ fn a_fresh_run_at_its_end() {
 }
 
 #[test]
-fn an_unchanged_run_takes_three_lines_at_most() {
+fn point_19_an_unchanged_run_takes_three_lines_at_most() {
     let mut fold = fold(vec![
         (10, "", planned(&["bootstrap-network", "bootstrap-cluster", "deploy-service api"])),
         (20, "bootstrap-network", Fact::Unchanged),
@@ -231,6 +234,14 @@ fn an_unchanged_run_takes_three_lines_at_most() {
     assert_eq!(outcome.verdict, Verdict::Unchanged);
 }
 
+fn record(name: &str) -> Fact {
+    Fact::Awaits(Awaited {
+        what: "Certificate (AWS::CertificateManager::Certificate)".into(),
+        record: DnsRecord { kind: "CNAME".into(), name: name.into(), value: "_b.acm-validations.aws.".into() },
+        asked: Some("2026-03-04T14:02:00Z".parse::<jiff::Timestamp>().unwrap().as_second()),
+    })
+}
+
 fn rolled_back() -> Outcome {
     let failure = Failure {
         fault: Fault::new(
@@ -248,6 +259,7 @@ fn rolled_back() -> Outcome {
         users: Some("unaffected, served by :41 (2/2)".into()),
         not_undone: vec!["db:migrate ran (exit 0)".into()],
         remedy: Some("make the server listen on 0.0.0.0:3000, then push".into()),
+        paused: None,
     };
     let fold = fold(vec![
         (10, "", planned(&["deploy-service api", "wait-healthy api", "finish-service api"])),
@@ -262,11 +274,21 @@ fn rolled_back() -> Outcome {
 }
 
 #[test]
-fn a_rolled_back_deploy_says_why_on_twelve_lines() {
+fn point_15_a_rolled_back_deploy_says_why_on_twelve_lines() {
     let outcome = rolled_back();
     assert_eq!((outcome.verdict, outcome.exit_code), (Verdict::RolledBack, 3));
-    assert!(text(&outcome.card(), PLAIN).lines().count() <= 12);
-    insta::assert_snapshot!(both(&outcome.card()));
+    let shown = text(&outcome.card(), PLAIN);
+    assert!(shown.lines().count() <= 12);
+    for part in [
+        "  do: make ",
+        "  cause       health-check-connection-failed (likely)",
+        "  evidence    │ ",
+        "  changed     ",
+        "  not undone  ",
+    ] {
+        assert!(shown.contains(&format!("\n{part}")), "{part}: {shown}");
+    }
+    insta::assert_snapshot!("a_rolled_back_deploy_says_why_on_twelve_lines", both(&outcome.card()));
 }
 
 #[test]
@@ -356,7 +378,7 @@ fn json_names_are_a_contract() {
     let outcome = rolled_back();
     assert_eq!(
         shape(&outcome),
-        "again app beyond_plan calls cause certainty changed commit cost deployments destroys do duration_ms environment exit_code failures \
+        "again app awaits beyond_plan calls cause certainty changed commit cost deployments destroys do duration_ms environment exit_code failures \
          fault file first_deploy images kept left_out log not_undone plan_id refusals region resources services stacks stages \
          started_at \
          tasks verdict warnings writes"
@@ -468,7 +490,7 @@ fn an_answer_that_did_not_come() {
 fn time_that_was_up_while_a_person_was_waited_for_is_waiting() {
     let node = crate::plan::NodeId::of("bootstrap-certificate");
     let mut fold = Fold::default();
-    for fact in [Fact::Started, Fact::Awaits("Certificate waits for this DNS record: _a.example.com CNAME _b".into())] {
+    for fact in [Fact::Started, record("_a.example.com")] {
         fold.apply(&Event { at_ms: 1_000, node: Some(node.clone()), fact });
     }
     let end = End { timed_out: true, ..End::default() };
@@ -483,14 +505,14 @@ fn what_a_comment_says_of_a_plan_and_of_a_run_under_way() {
     insta::assert_snapshot!(markdown(&under_way));
     let mut fold = fresh();
     let certificate = node("bootstrap-certificate");
-    let dns = Fact::Awaits("Certificate waits for this DNS record: _a.example.com CNAME _b.example.net".into());
+    let dns = record("_a.example.com");
     for fact in [Fact::Started, dns] {
         fold.apply(&Event { at_ms: 80_000, node: Some(certificate.clone()), fact });
     }
     let waiting = Card::running(&header(), &fold, 90_000);
     assert_eq!(waiting.mark, Mark::Waiting);
     let text = markdown(&waiting);
-    assert!(text.contains("### 🟡 staging: waiting for you, 1m 30s so far"), "{text}");
+    assert!(text.contains("### 🟡 staging: waiting for you, 1 DNS record by Sat 14:02 UTC"), "{text}");
     assert!(text.contains("CNAME"), "{text}");
 }
 

@@ -121,7 +121,8 @@ fn block_lines(block: &Block, style: Style) -> Vec<String> {
             let body = lines.iter().map(|line| format!("    {line}"));
             std::iter::once(format!("  {title}")).chain(body).collect()
         }
-        Block::Details(..) => Vec::new(),
+        // What was said before stands in a comment alone.
+        Block::Details(..) | Block::Small(..) => Vec::new(),
     }
 }
 

@@ -116,7 +116,9 @@ async fn a_plan_on_a_pull_request_and_the_run_of_its_merge() {
     let mut first = comment.body.lines();
     let title = first.next().unwrap();
     assert!(title.starts_with("### 🟢 staging plan: ") && title.ends_with("nothing replaced or deleted"), "{title}");
-    assert_eq!(first.next(), Some("**Safe to merge; merging deploys it**"));
+    let second = first.next().unwrap();
+    assert!(second.starts_with("**Safe to merge; merging deploys it; cost +$"), "{second}");
+    assert!(second.contains("/month ($0.00 → $") && second.ends_with(") + usage**"), "{second}");
     assert!(comment.body.contains("3f9c2e1"), "{}", comment.body);
     assert!(comment.body.contains("/actions/runs/100\">log</a>"), "{}", comment.body);
     let outputs = step.outputs();
@@ -125,7 +127,7 @@ async fn a_plan_on_a_pull_request_and_the_run_of_its_merge() {
     assert!(outputs["comment-url"].ends_with("/pull/12#issuecomment-1001"), "{outputs:?}");
     let report: Json = serde_json::from_str(&std::fs::read_to_string(&outputs["report"]).unwrap()).unwrap();
     assert_eq!(report["plan_id"], outputs["plan-id"].as_str());
-    assert!(step.read("summary").contains("**Safe to merge; merging deploys it**"));
+    assert!(step.read("summary").contains("**Safe to merge; merging deploys it; cost +$"));
 
     merged(&github);
     let step = Step::new();
@@ -134,6 +136,9 @@ async fn a_plan_on_a_pull_request_and_the_run_of_its_merge() {
     let comment = github.comment();
     assert!(comment.body.starts_with("### ✅ staging: healthy in "), "{}", comment.body);
     assert!(comment.body.contains("History (1)"), "{}", comment.body);
+    let log = "/actions/runs/100\">log</a>";
+    let earlier = comment.body.lines().find(|line| line.starts_with("- ") && line.contains("🟢 staging plan: "));
+    assert!(earlier.is_some_and(|line| line.ends_with(log)), "{}", comment.body);
     let outputs = step.outputs();
     assert_eq!((outputs["verdict"].as_str(), outputs["changed"].as_str()), ("succeeded", "true"));
     let images: BTreeMap<String, String> = serde_json::from_str(&outputs["images"]).unwrap();
@@ -218,6 +223,7 @@ async fn point_07_a_forks_plan_asks_aws_and_github_for_nothing() {
     assert!(lines(&bad).contains("\n::error file=app.yml,line=6,"), "{}", lines(&bad));
     assert_eq!(run("plan", &step, &fork).await.status.code(), Some(2));
     assert!(step.read("summary").contains("unknown key"), "{}", step.read("summary"));
+    assert!(step.read("summary").contains(" | app.yml:6 |"), "{}", step.read("summary"));
     assert_eq!(aws.requests().len(), 0);
     assert_eq!(github.asked().len(), 0);
 }
@@ -235,6 +241,18 @@ async fn an_odd_payload_is_said_in_words() {
         assert_eq!(output.status.code(), Some(2), "{}", lines(&output));
         assert!(lines(&output).contains("has no `pull_request`"), "{}", lines(&output));
     }
+    // Of a push it is enough to say so, there and in the summary.
+    let step = Step::new();
+    let mut runner = Command::new(env!("CARGO_BIN_EXE_runner"));
+    runner.env_clear().current_dir(folder.path()).env("HOME", folder.path());
+    step.dress(&mut runner, &github, "push", &push());
+    std::fs::write(step.path("event"), "no JSON").unwrap();
+    let output = runner.args(["validate", "-f", "app.yml"]).output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", lines(&output));
+    for place in [lines(&output), step.read("summary")] {
+        assert!(place.contains("no comment is made: reading what this GitHub job is about: "), "{place}");
+    }
+    assert_eq!((step.outputs()["exit-code"].as_str(), github.asked().len()), ("0", 0));
 }
 
 #[tokio::test]
@@ -412,6 +430,9 @@ async fn a_cancelled_job_says_so_on_the_pull_request() {
     let body = github.comment().body;
     assert!(body.starts_with("### ⚪ staging: cancelled after "), "{body}");
     assert!(body.contains("Do: `runner run -e staging"), "{body}");
+    assert!(body.contains("**changed** ") && body.contains("registered shop-staging-api:1"), "{body}");
+    assert!(body.contains("**AWS goes on** deploy-service api"), "{body}");
+    assert!(step.read("summary").contains("**AWS goes on** deploy-service api"), "{}", step.read("summary"));
     assert_eq!((step.outputs()["verdict"].as_str(), step.outputs()["exit-code"].as_str()), ("still-running", "130"));
     assert!(Path::new(&step.outputs()["report"]).is_file());
 }

@@ -111,7 +111,7 @@ async fn no_secret_is_in_any_byte() {
 }
 
 #[tokio::test]
-async fn a_person_who_stops_it_is_told_what_was_done_and_how_to_go_on() {
+async fn point_18_a_person_who_stops_it_is_told_what_was_done_and_how_to_go_on() {
     let (expected, _) = undisturbed(SMALL).await;
     let app = fresh(SMALL).await;
     app.proxy.set(|call| match call.action.as_str() {

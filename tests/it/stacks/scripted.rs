@@ -324,7 +324,7 @@ async fn a_certificate_says_which_record_it_waits_for_once() {
         .said()
         .into_iter()
         .filter_map(|fact| match fact {
-            Fact::Awaits(text) => Some(text),
+            Fact::Awaits(awaited) => Some(awaited.words()),
             _ => None,
         })
         .collect();

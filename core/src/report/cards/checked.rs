@@ -89,7 +89,7 @@ impl Checked {
         let numbers = [words::count(self.errors.len(), "error"), words::count(self.warnings.len(), "warning")];
         let findings = self.errors.iter().chain(&self.warnings);
         let rows = findings.map(|finding| {
-            let place = finding.line.map(|line| format!("L{line}")).unwrap_or_default();
+            let place = finding.line.map_or(finding.file.clone(), |line| format!("{}:{line}", finding.file));
             let help = finding.help.clone().unwrap_or_default();
             vec![finding.path.clone(), finding.message.clone(), help, place]
         });

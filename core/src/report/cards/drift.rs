@@ -21,7 +21,7 @@ pub struct DriftReport {
     /// What it is about.
     #[serde(flatten)]
     pub header: Header,
-    /// `clean` or `drifted`.
+    /// `clean`, `drifted`, or `incomplete`: nothing was found, and not everything could be looked at.
     pub verdict: &'static str,
     /// The process's exit code: 1 with findings.
     pub exit_code: u8,
@@ -45,7 +45,11 @@ impl DriftReport {
         (stacks, services): (usize, usize),
         duration_ms: u64,
     ) -> Self {
-        let (verdict, exit_code) = if findings.is_empty() { ("clean", 0) } else { ("drifted", 1) };
+        let (verdict, exit_code) = match (findings.is_empty(), not_checked.is_empty()) {
+            (false, _) => ("drifted", 1),
+            (true, true) => ("clean", 0),
+            (true, false) => ("incomplete", 0),
+        };
         Self { header: header.clone(), verdict, exit_code, duration_ms, stacks, services, findings, not_checked }
     }
 
@@ -57,7 +61,15 @@ impl DriftReport {
             0 => String::new(),
             number => format!("; {number} not checked"),
         };
-        let (mark, headline, safe) = if self.findings.is_empty() {
+        let again =
+            || Piece::words(format!("let the role read what is not checked below, then `{}`", self.header.again()));
+        let (mark, headline, safe) = if self.verdict == "incomplete" {
+            (
+                Mark::Neutral,
+                format!("no drift of {env} in what was checked"),
+                format!("users: unaffected; {looked} were looked at{unseen}"),
+            )
+        } else if self.findings.is_empty() {
             (Mark::Good, format!("{env} has not drifted"), format!("{looked} are as they were made{unseen}"))
         } else {
             let number = words::count(self.findings.len(), "difference");
@@ -95,7 +107,10 @@ impl DriftReport {
             headline,
             facts: vec![words::duration(self.duration_ms)],
             safe,
-            action: self.findings.first().map(|finding| Piece::words(finding.remedy.clone())),
+            action: match self.findings.first() {
+                Some(finding) => Some(Piece::words(finding.remedy.clone())),
+                None => (self.verdict == "incomplete").then(again),
+            },
             blocks,
             small: self.header.small_print(None, self.duration_ms),
         }

@@ -1,11 +1,11 @@
 //! The card of a run.
 
 use crate::report::{
-    Failure, Outcome, Said, ServiceState, Verdict,
+    Awaited, Failure, NodeState, Outcome, Paused, Said, ServiceState, State, Verdict,
     card::{Block, Card, Mark, Piece},
     live,
-    outcome::worst_failure,
-    words,
+    outcome::{is_stack_stage, worst_failure},
+    waiting, words,
 };
 
 /// Lines of evidence a card quotes; all of it is in the details.
@@ -81,7 +81,7 @@ impl Outcome {
         let safe = if healthy {
             format!("users are served by {}; nothing to do", self.served_by())
         } else {
-            "done; nothing to do".to_owned()
+            "users: served by what ran before; nothing to do".to_owned()
         };
         let mut blocks = Vec::new();
         if healthy {
@@ -248,6 +248,12 @@ impl Outcome {
             }
         }
         facts.push(("changed".to_owned(), vec![Piece::words(self.changed_line())]));
+        if matches!(self.verdict, Verdict::Cancelled | Verdict::StillRunning) {
+            let (goes_on, stopped) = self.under_way();
+            let said =
+                [("AWS goes on", goes_on), ("stopped", stopped)].into_iter().filter(|(_, nodes)| !nodes.is_empty());
+            facts.extend(said.map(|(label, nodes)| (label.to_owned(), vec![Piece::words(nodes.join(" · "))])));
+        }
         if !self.not_undone.is_empty() {
             facts.push(("not undone".to_owned(), vec![Piece::words(self.not_undone.join(" · "))]));
         }
@@ -259,7 +265,14 @@ impl Outcome {
         if let Some(command) = self.more(worst.map(|said| &said.what)) {
             facts.push(("more".to_owned(), vec![Piece::Command(command)]));
         }
-        let mut blocks = vec![Block::Facts(facts)];
+        let mut blocks = Vec::new();
+        if let Some((paused, service)) = worst.and_then(paused) {
+            blocks.extend(paused.blocks(&self.header, service));
+        }
+        if self.verdict == Verdict::Waiting && !self.awaits.is_empty() {
+            blocks.extend(waiting::blocks(&self.awaits(), true));
+        }
+        blocks.push(Block::Facts(facts));
         blocks.extend(details);
         blocks.push(self.stages_details());
         blocks.push(self.journal_details());
@@ -274,6 +287,24 @@ impl Outcome {
             blocks,
             small: self.small(),
         }
+    }
+
+    fn awaits(&self) -> Vec<&Said<Awaited>> {
+        self.awaits.iter().collect()
+    }
+
+    /// What was at work at the end: what AWS goes on with, and what ended with us.
+    fn under_way(&self) -> (Vec<String>, Vec<String>) {
+        let nodes = self.stages.iter().flat_map(|stage| &stage.nodes).filter(|node| node.state == State::Running);
+        let (goes_on, stopped): (Vec<_>, Vec<_>) = nodes.partition(|node| {
+            let stage = node.node.stage.as_str();
+            is_stack_stage(stage) || matches!(stage, "deploy-service" | "wait-healthy" | "run-task")
+        });
+        let name = |node: &NodeState| {
+            let progress = node.progress.as_deref().map(|text| format!(": {}", words::cut(text, 80)));
+            format!("{}{}", node.node, progress.unwrap_or_default())
+        };
+        (goes_on.into_iter().map(name).collect(), stopped.into_iter().map(name).collect())
     }
 
     fn mark(&self) -> Mark {
@@ -298,8 +329,16 @@ impl Outcome {
                 format!("{who} was superseded on {env} by a newer run"),
                 format!("{env}: {who} superseded by a newer run"),
             ),
+            Verdict::Paused if worst.and_then(paused).is_some() => {
+                let words = worst.and_then(paused).map(|(paused, _)| paused.headline()).unwrap_or_default();
+                (format!("{who} on {env}: {words}"), format!("{env}: {who}, {words}"))
+            }
             Verdict::Paused => {
                 (format!("{who} is paused on {env}, waiting for you"), format!("{env}: {who} paused, waiting for you"))
+            }
+            Verdict::Waiting if !self.awaits.is_empty() => {
+                let words = waiting::headline(&self.awaits());
+                (format!("{env} is {words}"), format!("{env}: {words}"))
             }
             Verdict::Waiting => (format!("{env} is waiting for you"), format!("{env}: waiting for you")),
             Verdict::StillRunning if worst.is_some() => (
@@ -354,6 +393,14 @@ impl Outcome {
         if matches!(self.verdict, Verdict::Cancelled | Verdict::StillRunning) {
             return Piece::Command(self.again.clone());
         }
+        if self.verdict == Verdict::Waiting && failure.is_none() && !self.awaits.is_empty() {
+            return Piece::Words(format!("create the DNS records below, then run it again: `{}`", self.again));
+        }
+        if let Some((_, service)) = worst_failure(&self.failures, self.exit).and_then(paused) {
+            let (go, back) =
+                (self.header.command(["approve", service]), self.header.command(["approve", service, "--reject"]));
+            return Piece::Words(format!("continue it: `{go}`, or turn it back: `{back}`"));
+        }
         let refusal = self.refusals.iter().find(|refusal| refusal.what.exit == self.exit).or(self.refusals.first());
         let known = failure
             .and_then(|failure| failure.remedy.clone())
@@ -390,6 +437,11 @@ impl Outcome {
             more => format!("{shown} · {more} more"),
         }
     }
+}
+
+/// A paused deployment, and its service.
+fn paused(failure: &Said<Failure>) -> Option<(&Paused, &str)> {
+    Some((failure.what.paused.as_deref()?, failure.node.as_ref()?.scope.as_deref()?))
 }
 
 pub(crate) fn node_name(failure: &Said<Failure>) -> String {

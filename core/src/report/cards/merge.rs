@@ -25,6 +25,12 @@ impl PlanReport {
             ),
             PlanVerdict::Changes => ("Safe to merge; merging deploys it".to_owned(), None),
         };
+        // Whoever merges sees the money beside the risk, and once.
+        if let Some(cost) = &self.cost {
+            let line = cost.sum.line();
+            card.safe = format!("{}; {line}", card.safe);
+            card.blocks.retain(|block| *block != Block::Line(Piece::Words(line.clone())));
+        }
         card
     }
 }

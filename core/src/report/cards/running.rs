@@ -3,7 +3,7 @@
 use crate::report::{
     Fold, Header,
     card::{Block, Card, Mark, Piece},
-    live, words,
+    live, waiting, words,
 };
 
 impl Card {
@@ -12,9 +12,9 @@ impl Card {
         let (env, took) = (&header.environment, words::duration(now_ms));
         let waits = fold.awaits();
         let commit = header.commit_or("the file");
-        let (mark, title) = match waits {
-            true => (Mark::Waiting, format!("{env}: waiting for you, {took} so far")),
-            false => {
+        let (mark, title) = match waits.is_empty() {
+            false => (Mark::Waiting, format!("{env}: {}", waiting::headline(&waits))),
+            true => {
                 let doing = match header.words.first().map(String::as_str) {
                     Some("destroy") => "being destroyed".to_owned(),
                     Some("rollback") => "rolling back".to_owned(),
@@ -24,10 +24,8 @@ impl Card {
             }
         };
         let mut blocks = Vec::new();
-        for warning in &fold.warnings {
-            if waits && warning.node.as_ref().is_some_and(|node| fold.awaiting.contains(node)) {
-                blocks.push(Block::Line(Piece::words(warning.what.text.clone())));
-            }
+        if !waits.is_empty() {
+            blocks.extend(waiting::blocks(&waits, false));
         }
         let rows: Vec<Vec<String>> = fold
             .stages()
@@ -46,9 +44,9 @@ impl Card {
             facts: vec![took],
             title,
             safe: "users: served by what ran before, until new tasks are healthy".to_owned(),
-            action: Some(match waits {
-                true => Piece::words("what stands below; the run goes on by itself, or begin it again later"),
-                false => Piece::Command(header.command(["status"])),
+            action: Some(match waits.is_empty() {
+                false => Piece::words("create the DNS records below; the run goes on by itself"),
+                true => Piece::Command(header.command(["status"])),
             }),
             blocks,
             small: header.small_print(fold.plan_id.as_ref().map(|id| format!("plan `{id}`")), now_ms),

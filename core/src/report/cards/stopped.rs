@@ -26,6 +26,9 @@ pub struct Stopped {
     pub error: Fault,
     /// The command to run again, where that helps.
     pub again: Option<String>,
+    /// Milliseconds it took, where it is known when it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub duration_ms: Option<u64>,
 }
 
 impl Stopped {
@@ -38,7 +41,7 @@ impl Stopped {
             Exit::Waiting => "waiting",
             _ => "failed",
         };
-        Self { header: None, verdict, exit_code: fault.exit.code(), error: fault, again: None }
+        Self { header: None, verdict, exit_code: fault.exit.code(), error: fault, again: None, duration_ms: None }
     }
 
     /// Ctrl-C before there was an answer.
@@ -53,6 +56,11 @@ impl Stopped {
         self.again = Some(header.again());
         self.header = Some(header.clone());
         self
+    }
+
+    fn small(&self) -> Vec<String> {
+        let header = self.header.as_ref();
+        header.map(|header| header.small_print(None, self.duration_ms)).unwrap_or_default()
     }
 
     /// The card.
@@ -81,11 +89,11 @@ impl Stopped {
             mark,
             title: words::cut(&headline, 200),
             headline,
-            facts: Vec::new(),
+            facts: self.duration_ms.map(words::duration).into_iter().collect(),
             safe: "users: unaffected, nothing was changed".to_owned(),
             action: Some(action),
             blocks,
-            small: Vec::new(),
+            small: self.small(),
         }
     }
 }

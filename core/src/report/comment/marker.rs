@@ -34,6 +34,9 @@ pub struct Entry {
     pub commit: Option<String>,
     /// The first line.
     pub title: String,
+    /// Where its run's log is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<String>,
 }
 
 /// What a comment says of itself.
@@ -66,6 +69,7 @@ impl Marker {
             at: header.started_at.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             commit: header.commit.as_deref().map(|commit| words::short(commit).to_owned()),
             title: words::cut(&format!("{} {}", card.mark.emoji(), card.title), TITLE),
+            log: header.log.clone(),
         };
         let mut history = earlier.map(|earlier| earlier.history.clone()).unwrap_or_default();
         if let Some(earlier) = earlier {

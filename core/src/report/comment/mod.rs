@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use super::{
     card::{Block, Card, Mark},
     markdown::markdown_within,
-    words,
 };
 
 /// Bytes of a comment: GitHub takes 65,536 characters and refuses more with 422.
@@ -91,13 +90,12 @@ pub fn body(card: &Card, marker: &Marker) -> String {
     let tail = marker.hidden();
     let mut card = card.clone();
     if !marker.history.is_empty() {
-        let lines: Vec<Vec<String>> = marker
-            .history
-            .iter()
-            .rev()
-            .map(|entry| vec![entry.at.clone(), entry.commit.clone().unwrap_or_default(), entry.title.clone()])
-            .collect();
-        card.blocks.push(Block::Details(format!("History ({})", marker.history.len()), words::columns(&lines)));
+        let entries = marker.history.iter().rev().map(|entry| {
+            let said = [Some(&entry.at), entry.commit.as_ref(), Some(&entry.title)];
+            let said = said.into_iter().flatten().cloned();
+            said.chain(entry.log.iter().map(|log| format!("[log]({log})"))).collect()
+        });
+        card.blocks.push(Block::Small(format!("History ({})", marker.history.len()), entries.collect()));
     }
     let mut text = markdown_within(&card, BYTES.saturating_sub(tail.len() + 2));
     text.push('\n');

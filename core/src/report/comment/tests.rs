@@ -14,7 +14,7 @@ fn header() -> Header {
         file: ".github/finance-infra.yml".into(),
         commit: Some("3f9c2e1aa0b1c2d3e4f5061728394a5b6c7d8e9f".into()),
         started_at: "2026-03-04T14:02:00Z".parse().unwrap(),
-        log: None,
+        log: Some("https://github.com/acme/shop/actions/runs/100".into()),
         words: vec!["run".into()],
         flags: vec!["-e".into(), "staging".into()],
     }
@@ -103,7 +103,7 @@ fn history_holds_what_was_said_but_not_what_was_said_on_the_way() {
     assert_eq!(last.history[19].title, "✅ staging: run 58");
     let text = body(&card(Mark::Good, "staging: healthy"), &last);
     assert!(text.contains("<details><summary>History (20)</summary>"), "{text}");
-    assert!(text.contains("2026-03-04 14:02 UTC  3f9c2e1  ✅ staging: run 58\n"), "{text}");
+    assert!(text.contains("\n- 2026-03-04 14:02 UTC · 3f9c2e1 · ✅ staging: run 58 · <a href=\"https://github.com/acme/shop/actions/runs/100\">log</a>\n"), "{text}");
 }
 
 /// 200 services, a difference of 2,000 lines, and a history that is full.
