@@ -65,6 +65,8 @@ pub struct Pause {
     pub until: Option<i64>,
     /// What it does then: CONTINUE or ROLLBACK.
     pub otherwise: String,
+    /// The hook that waits.
+    pub hook: String,
 }
 
 /// What the endpoint told of the service deployment that is ours.
@@ -447,7 +449,7 @@ fn paused(told: &ServiceDeployment, hook: &super::Hook) -> String {
 #[allow(clippy::cast_possible_truncation)]
 fn pause(told: &ServiceDeployment, hook: &super::Hook) -> Pause {
     let (stage, otherwise) = (told.stage.clone(), hook.timeout_action.clone());
-    Pause { stage, until: hook.expires.map(|at| at as i64), otherwise }
+    Pause { stage, until: hook.expires.map(|at| at as i64), otherwise, hook: hook.name().to_owned() }
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{
-    Header, Said,
+    Said,
     card::{Block, Piece},
     words,
 };
@@ -129,29 +129,27 @@ impl Paused {
         format!("{} paused{}{}", self.strategy, self.place(), by.as_deref().unwrap_or(", waiting for you"))
     }
 
-    /// Old and new side by side, until when, what then, and both commands.
-    pub(super) fn blocks(&self, header: &Header, service: &str) -> Vec<Block> {
+    /// Old and new side by side.
+    pub(super) fn table(&self) -> Option<Block> {
         let head = ["", "revision", "tasks"].map(str::to_owned).to_vec();
         let rows = self.revisions.iter().map(|standing| {
             let which = if standing.is_new { "new" } else { "old" };
             vec![which.to_owned(), standing.revision.clone(), format!("{}/{}", standing.running, standing.desired)]
         });
+        (!self.revisions.is_empty()).then(|| Block::Table(head, rows.collect()))
+    }
+
+    /// Until when, what then, and that nobody looks on.
+    pub(super) fn facts(&self) -> Vec<(String, Vec<Piece>)> {
         let otherwise = match self.pause.otherwise.as_str() {
-            "CONTINUE" => "ECS goes on by itself",
-            "ROLLBACK" => "ECS turns it back by itself",
+            "CONTINUE" => "it goes on",
+            "ROLLBACK" => "it is turned back",
             _ => "it stays paused",
         };
-        let approve = header.command(["approve", service]);
-        let reject = header.command(["approve", service, "--reject"]);
         let until = self.pause.until.and_then(date).unwrap_or_else(|| "ECS names no time".to_owned());
-        let facts = vec![
-            ("continue".to_owned(), vec![Piece::Command(approve)]),
-            ("turn back".to_owned(), vec![Piece::Command(reject)]),
-            ("until".to_owned(), vec![Piece::Words(until)]),
-            ("else".to_owned(), vec![Piece::words(otherwise)]),
+        vec![
+            ("until".to_owned(), vec![Piece::Words(format!("{until}, else {otherwise} (hook {})", self.pause.hook))]),
             ("this job".to_owned(), vec![Piece::words("has ended; the deployment stays as it is without it")]),
-        ];
-        let table = (!self.revisions.is_empty()).then(|| Block::Table(head, rows.collect()));
-        table.into_iter().chain([Block::Facts(facts)]).collect()
+        ]
     }
 }

@@ -217,6 +217,9 @@ impl Outcome {
         let mut details = Vec::new();
         match worst {
             // Nothing is wrong: there is no cause to be named.
+            Some(failure) if paused(failure).is_some() => {
+                facts.extend(paused(failure).into_iter().flat_map(|(paused, _)| paused.facts()));
+            }
             Some(failure) if matches!(self.verdict, Verdict::Paused | Verdict::Superseded) => {
                 facts.push(("why".to_owned(), vec![Piece::Quote(String::new(), said(&failure.what))]));
             }
@@ -266,9 +269,7 @@ impl Outcome {
             facts.push(("more".to_owned(), vec![Piece::Command(command)]));
         }
         let mut blocks = Vec::new();
-        if let Some((paused, service)) = worst.and_then(paused) {
-            blocks.extend(paused.blocks(&self.header, service));
-        }
+        blocks.extend(worst.and_then(paused).and_then(|(paused, _)| paused.table()));
         if self.verdict == Verdict::Waiting && !self.awaits.is_empty() {
             blocks.extend(waiting::blocks(&self.awaits(), true));
         }
@@ -331,7 +332,7 @@ impl Outcome {
             ),
             Verdict::Paused if worst.and_then(paused).is_some() => {
                 let words = worst.and_then(paused).map(|(paused, _)| paused.headline()).unwrap_or_default();
-                (format!("{who} on {env}: {words}"), format!("{env}: {who}, {words}"))
+                (format!("{who} is paused on {env}: {words}"), format!("{env}: {who}, {words}"))
             }
             Verdict::Paused => {
                 (format!("{who} is paused on {env}, waiting for you"), format!("{env}: {who} paused, waiting for you"))

@@ -30,6 +30,7 @@ fn paused() -> Outcome {
                 stage: "PRE_PRODUCTION_TRAFFIC_SHIFT".into(),
                 until: Some("2026-03-04T15:02:00Z".parse::<jiff::Timestamp>().unwrap().as_second()),
                 otherwise: "ROLLBACK".into(),
+                hook: "before-traffic".into(),
             },
             revisions: vec![standing(":42", true, 2), standing(":41", false, 1)],
         }));
@@ -289,9 +290,14 @@ fn point_22_what_waits_says_for_what_until_when_and_what_then() {
     let page = markdown(&paused.card());
     assert!(page.starts_with("### 🟡 staging: api, canary paused before traffic, decide by Wed 15:02 UTC\n"), "{page}");
     assert!(page.contains("| new | :42 | 2/2 |\n| old | :41 | 1/2 |"), "{page}");
-    assert!(page.contains("**else** ECS turns it back by itself\n"), "{page}");
+    assert!(
+        page.contains("**until** Wed 2026-03-04 15:02 UTC, else it is turned back (hook before-traffic)\n"),
+        "{page}"
+    );
+    assert!(page.contains("**this job** has ended"), "{page}");
+    assert!(text(&paused.card(), PLAIN).lines().count() <= 12);
     for command in ["runner approve api -e staging", "runner approve api --reject -e staging"] {
-        assert!(paused.card().commands().contains(&command), "{command}");
+        assert!(page.lines().nth(2).unwrap().contains(&format!("`{command}`")), "{page}");
     }
     insta::assert_snapshot!("a_paused_canary", both(&paused.card()));
 }
