@@ -9,8 +9,10 @@ use std::{collections::BTreeSet, io, path::Path, process::ExitCode};
 
 use runner_core::infra::access::{CALLS, Call};
 
-/// Calls that only a local AWS is asked: what it lacks, and whether it has a zone. No role needs them.
-const LOCAL: &[&str] = &["cloudformation ValidateTemplate", "route53 GET /2013-04-01/hostedzone/"];
+/// Calls that only a local AWS is asked: what it lacks, whether it has a zone, and an app behind its load balancer. No
+/// role needs them.
+const LOCAL: &[&str] =
+    &["cloudformation ValidateTemplate", "route53 GET /2013-04-01/hostedzone/", "execute-api GET /_alb/"];
 
 /// Calls that need no right: by a token, or of a registry's own protocol.
 const FREE: &[&str] = &["push"];
