@@ -51,8 +51,12 @@ fn main() {
         let first = measure(&path, &["run", "--sandbox", "-q"]);
         let again = measure(&path, &["run", "--sandbox", "-q"]);
         let plan = measure(&path, &["plan", "--sandbox"]);
+        // A change of every service's stack.
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("monitoring: {{ log-retention: 90d }}\n{text}")).unwrap();
+        let changed = measure(&path, &["plan", "--sandbox"]);
         println!(
-            "{services} services: validate {}, first plan {}, first run {} ({} calls), unchanged run {} ({} calls), unchanged plan {}",
+            "{services} services: validate {}, first plan {}, first run {} ({} calls), unchanged run {} ({} calls), unchanged plan {}, plan of a change of every stack {}",
             validate.words(),
             empty.words(),
             first.words(),
@@ -60,6 +64,7 @@ fn main() {
             again.words(),
             again.answer["calls"],
             plan.words(),
+            changed.words(),
         );
         assert_eq!(again.answer["verdict"], "unchanged");
     }

@@ -9,7 +9,7 @@ use runner_core::{
         Variable, World,
     },
     service,
-    stages::{Step, asks_of_plan},
+    stages::{Step, asks_of_plan, told_by_others},
 };
 use serde_json::Value as Json;
 
@@ -22,6 +22,9 @@ use crate::{
 
 /// Questions that are one call each are asked this many at a time.
 const AT_ONCE: usize = 16;
+
+/// Of more templates than this the first are asked for, and may tell the others; then twice as many, and so on.
+const TEMPLATES_AT_FIRST: usize = 4;
 
 /// A name that is not resolved by then leads nowhere.
 const LOOK_UP: Duration = Duration::from_secs(3);
@@ -68,12 +71,35 @@ pub(super) async fn learn_all(
     asks: impl IntoIterator<Item = Ask>,
     world: &mut World,
 ) -> Result<(), Fault> {
-    let asks: BTreeSet<Ask> = asks.into_iter().filter(|ask| !world.answered.contains(ask)).collect();
-    for answer in answers(edge, &asks, world.reads_variables).await? {
-        learn(world, answer);
+    let mut asks: BTreeSet<Ask> = asks.into_iter().filter(|ask| !world.answered.contains(ask)).collect();
+    let mut most = TEMPLATES_AT_FIRST;
+    while !asks.is_empty() {
+        let mut later = beyond_templates(&mut asks, most);
+        for answer in answers(edge, &asks, world.reads_variables).await? {
+            learn(world, answer);
+        }
+        world.answered.append(&mut asks);
+        for (ask, template) in told_by_others(edge.env, world, &later) {
+            if let Ask::Template { stack, .. } = &ask {
+                world.templates.insert(stack.clone(), Some(template));
+            }
+            later.remove(&ask);
+            world.answered.insert(ask);
+        }
+        asks = later;
+        most *= 2;
     }
-    world.answered.extend(asks);
     Ok(())
+}
+
+/// Takes away the questions for templates that come after so many.
+fn beyond_templates(asks: &mut BTreeSet<Ask>, most: usize) -> BTreeSet<Ask> {
+    let mut templates = 0;
+    asks.extract_if(.., |ask| {
+        templates += usize::from(matches!(ask, Ask::Template { .. }));
+        matches!(ask, Ask::Template { .. }) && templates > most
+    })
+    .collect()
 }
 
 /// Questions that are not answered yet.

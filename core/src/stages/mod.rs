@@ -7,6 +7,7 @@ pub mod by_hand;
 #[cfg(test)]
 mod contract_tests;
 mod deploy_service;
+mod likewise;
 mod own;
 mod pipeline;
 mod push_image;
@@ -25,6 +26,7 @@ use std::sync::LazyLock;
 
 pub use approve::approve;
 pub use bootstrap::StackStage;
+pub use likewise::told_by_others;
 pub use pipeline::{Step, asks_of_plan, draw, pipeline};
 pub use removal::{
     Removal, asks_of_left_regions, asks_of_orphans, asks_of_removal, orphan_services, orphan_stacks, prune, removal,

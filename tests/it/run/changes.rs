@@ -1,7 +1,10 @@
 //! What a change of the file or of a variable touches, and that it touches nothing else.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_ecs::types::ContainerDefinition;
 use runner_core::plan::Service;
+use serde_json::Value as Json;
 
 use super::NOTHING;
 use crate::support::app::{App, EXAMPLE, Ran};
@@ -176,4 +179,33 @@ async fn service(app: &App, name: &str) -> aws_sdk_ecs::types::Service {
     let clients = app.clients().await;
     let answer = clients.ecs().describe_services().cluster("finance-app-staging").services(name).send().await.unwrap();
     answer.services()[0].clone()
+}
+
+#[tokio::test]
+async fn a_change_of_every_services_stack_is_read_off_a_few_of_them() {
+    let mut file = "app: shop\nregion: us-east-1\nenvironments: { staging: { domain: shop.example } }\nmonitoring: { log-retention: 30d }\nservices:\n".to_owned();
+    for index in 0..16 {
+        let port = if index % 2 == 0 { format!("port: 80, host: \"s{index}.${{domain}}\"") } else { "cpu: 256".into() };
+        file.push_str(&format!("  s{index}: {{ build: {{ context: ./app }}, {port} }}\n"));
+    }
+    let mut app = App::new(&file).await;
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    app.edit("log-retention: 30d", "log-retention: 90d");
+    // One changes otherwise too: nobody can tell that of it.
+    app.edit(
+        "s7: { build: { context: ./app }, cpu: 256",
+        "s7: { build: { context: ./app }, cpu: 256, execute-command: true",
+    );
+    let plan = app.plan("staging").await;
+    let read = app.proxy.calls().into_iter().filter(|call| call.action == "GetTemplate").count();
+    assert!(read <= 8, "{read} templates were read");
+    let retention = plan.changes().filter(|(_, change)| change.property == "RetentionInDays").map(|(_, change)| {
+        let value = |value: &Option<Json>| value.as_ref().and_then(Json::as_u64);
+        (change.scope.clone(), value(&change.before), value(&change.after))
+    });
+    let scopes = (0..16).map(|index| format!("service-s{index}")).chain(["network".to_owned()]);
+    let expected = scopes.map(|scope| (scope, Some(30), Some(90)));
+    assert_eq!(retention.collect::<BTreeSet<_>>(), expected.collect());
+    let ran = run(&app).await;
+    assert_eq!(ran.changed().iter().filter(|changed| changed.starts_with("updated stack")).count(), 16 + 1);
 }
