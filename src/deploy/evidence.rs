@@ -250,7 +250,10 @@ pub(super) fn of_task(task: &Json, known: &[Container]) -> Vec<Piece> {
         let code = text(task, "stopCode");
         let from = short(text(task, "taskArn"));
         let from = if code.is_empty() { from } else { format!("{from} ({code})") };
-        pieces.push(Piece { kind: "stoppedReason", from, text: reason.into(), exit_code: None });
+        // With what it ended where it ended by itself; what a stop made of it says nothing of the reason.
+        let by_itself = || ours(task, known).into_iter().filter_map(exit_code).find(|code| *code != 0);
+        let exit_code = (code == "EssentialContainerExited").then(by_itself).flatten();
+        pieces.push(Piece { kind: "stoppedReason", from, text: reason.into(), exit_code });
     }
     let stopped = matches!(text(task, "stopCode"), "ServiceSchedulerInitiated" | "UserInitiated" | "SpotInterruption");
     for container in ours(task, known) {

@@ -104,6 +104,12 @@ pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followe
                 gathered.targets(targets);
             }
             if signs.are_bad(revision, service, deployment) || gathered.is_behind() {
+                // A target that fails is taken out before all that shall run does, where they start by and by.
+                if targets.is_none()
+                    && let Ok(targets) = targets::describe(clients, &follow.service, following.groups).await
+                {
+                    gathered.targets(&targets);
+                }
                 gathered.look(&place, watch.deployment(), began(&told, Some(service), &watch)).await;
                 let pieces = gathered.pieces(&follow.service, Some(service), began(&told, Some(service), &watch));
                 if let Some(words) = gathered.news(&pieces) {

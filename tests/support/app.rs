@@ -16,8 +16,11 @@ use runner_core::{
 use serde_json::Value as Json;
 use tokio::process::Command;
 
-use super::proxy::{Call, Effect, Proxy};
 pub use super::ran::{Ran, run};
+use super::{
+    health::Engine,
+    proxy::{Call, Effect, Proxy},
+};
 
 /// The example's file.
 pub const EXAMPLE: &str = include_str!("../../workflows-examples/finance-app/finance-infra.yml");
@@ -213,6 +216,18 @@ impl App {
         let output = command.output().await.unwrap();
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         (output.status.code(), said + &String::from_utf8_lossy(&output.stderr))
+    }
+
+    /// The engine of this app's containers, which it must have.
+    pub fn engine(&self) -> Engine {
+        let record = std::fs::read_to_string(self.settings.state_dir.join("state.json")).unwrap();
+        let record: Json = serde_json::from_str(&record).unwrap();
+        let port = self.sandbox.endpoint.rsplit(':').next().unwrap();
+        Engine {
+            host: self.settings.docker_hosts[0].clone(),
+            label: format!("ministack.instance={}:{port}", record["instance"].as_str().unwrap()),
+            home: self.dir.path().to_owned(),
+        }
     }
 
     /// Clients for a look beside the proxy.

@@ -6,6 +6,7 @@ pub mod app;
 pub mod ecs;
 mod emulator;
 pub mod github;
+pub mod health;
 pub mod iam;
 pub mod inventory;
 pub mod job;

@@ -1,6 +1,6 @@
 //! The smallest image: one static program that says something and ends.
 
-use std::{io::Write, path::Path};
+use std::{io::Write, path::Path, process::Command, sync::LazyLock};
 
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -21,15 +21,45 @@ pub fn layout(dir: &Path, words: &str, code: u32) {
 
 /// The same, with so many milliseconds between.
 pub fn layout_of(dir: &Path, words: &str, millis: u32, end: End) {
+    image(dir, &program(&format!("{words}\n"), millis, end), &[]);
+}
+
+/// An OCI layout of the program in `program/ailing.rs`, which fails as these arguments say.
+pub fn ailing(dir: &Path, arguments: &[&str]) {
+    static PROGRAM: LazyLock<Vec<u8>> = LazyLock::new(compile);
+    image(dir, &PROGRAM, arguments);
+}
+
+/// With the compiler beside the cargo that builds these tests, and the linker that comes with it, as `build.rs` does
+/// with the stand-in.
+fn compile() -> Vec<u8> {
+    let out = tempfile::NamedTempFile::new().unwrap().into_temp_path();
+    let mut command = Command::new(Path::new(env!("CARGO")).with_file_name("rustc"));
+    command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+    command.args(["--edition=2024", "--crate-name=ailing", "--crate-type=bin", "--target=x86_64-unknown-linux-gnu"]);
+    for option in ["panic=abort", "opt-level=s", "relocation-model=static", "strip=symbols", "debuginfo=0"] {
+        command.args(["-C", option]);
+    }
+    for option in ["linker=rust-lld", "linker-flavor=ld.lld", "link-arg=-static"] {
+        command.args(["-C", option]);
+    }
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/program/ailing.rs");
+    let output = command.arg("-o").arg(&out).arg(source).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read(&out).unwrap()
+}
+
+/// An OCI layout of one program that is started with these arguments.
+fn image(dir: &Path, program: &[u8], arguments: &[&str]) {
     let mut header = tar::Header::new_gnu();
-    let program = program(&format!("{words}\n"), millis, end);
     header.set_size(program.len() as u64);
     header.set_mode(0o755);
     let mut tar = tar::Builder::new(Vec::new());
-    tar.append_data(&mut header, "say", program.as_slice()).unwrap();
+    tar.append_data(&mut header, "say", program).unwrap();
     let tar = tar.into_inner().unwrap();
+    let entrypoint: Vec<&str> = std::iter::once("/say").chain(arguments.iter().copied()).collect();
     let config = json!({
-        "os": "linux", "architecture": "amd64", "config": { "Entrypoint": ["/say"] },
+        "os": "linux", "architecture": "amd64", "config": { "Entrypoint": entrypoint },
         "rootfs": { "type": "layers", "diff_ids": [digest(&tar)] },
     });
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());

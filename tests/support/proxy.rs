@@ -11,7 +11,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::{
     Request, Response,
     body::Incoming,
-    header::{AUTHORIZATION, HOST},
+    header::{AUTHORIZATION, CONTENT_LENGTH, HOST},
     server::conn::http1,
     service::service_fn,
 };
@@ -60,6 +60,10 @@ pub enum Effect {
     HoldAnswer,
     /// Something else answers.
     Answer(u16, Json),
+    /// Something else answers, in XML: what is within the operation's result.
+    Say(String),
+    /// It is changed and goes through.
+    Send(Box<dyn FnOnce(&mut Json) + Send>),
     /// It goes through, and the answer is changed.
     Change(Box<dyn FnOnce(&mut Json) + Send>),
 }
@@ -71,6 +75,8 @@ struct State {
     /// Calls from here on came since it was last told what to do.
     since: usize,
     decide: Decide,
+    /// What is done to what else would pass, whatever it is told.
+    always: Option<Decide>,
     /// In whose name calls to AWS are signed anew; none: as they came.
     role: Option<RoleKeys>,
     /// Whether calls are the runner's, and so recorded.
@@ -97,6 +103,7 @@ impl Proxy {
             calls: Vec::new(),
             since: 0,
             decide: Box::new(|_: &Call| Effect::Pass),
+            always: None,
             role: None,
             recorded: true,
         }));
@@ -134,6 +141,11 @@ impl Proxy {
     /// From now on all calls go through, and `calls` begins anew.
     pub fn pass(&self) {
         self.set(|_| Effect::Pass);
+    }
+
+    /// From now on this is done to calls that would go through, until the end.
+    pub fn always(&self, decide: impl FnMut(&Call) -> Effect + Send + 'static) {
+        self.state.lock().unwrap().always = Some(Box::new(decide));
     }
 
     /// Calls through it are a test's own.
@@ -243,9 +255,12 @@ impl Behind {
         }
         let effect = if counted {
             let mut state = self.state.lock().unwrap();
-            let call = Call { action, body: text };
+            let call = Call { action: action.clone(), body: text };
             state.calls.push(call.clone());
-            (state.decide)(&call)
+            match ((state.decide)(&call), &mut state.always) {
+                (Effect::Pass, Some(always)) => always(&call),
+                (effect, _) => effect,
+            }
         } else {
             Effect::Pass
         };
@@ -267,13 +282,24 @@ impl Behind {
                 .header("x-amzn-requestid", "request-1")
                 .body(Full::new(Bytes::from(json.to_string())))
                 .unwrap()),
+            Effect::Say(inner) => {
+                let body = format!("<{action}Response><{action}Result>{inner}</{action}Result></{action}Response>");
+                Ok(Response::builder().header("content-type", "text/xml").body(Full::new(body.into())).unwrap())
+            }
+            Effect::Send(change) => {
+                let mut json = serde_json::from_slice(&body).unwrap();
+                change(&mut json);
+                let (mut head, body) = (head, Bytes::from(json.to_string()));
+                head.headers.insert(CONTENT_LENGTH, body.len().into());
+                self.forward(head, body).await
+            }
             Effect::Change(change) => {
                 let (mut head, body) = self.forward(head, body).await?.into_parts();
                 let body = body.collect().await?.to_bytes();
                 let mut json = serde_json::from_slice(&body).unwrap();
                 change(&mut json);
                 let body = Bytes::from(json.to_string());
-                head.headers.insert("content-length", body.len().into());
+                head.headers.insert(CONTENT_LENGTH, body.len().into());
                 Ok(Response::from_parts(head, Full::new(body)))
             }
         }

@@ -21,6 +21,7 @@ mod scaling;
 mod schedules;
 mod strategies;
 mod turns;
+mod unhealthy;
 mod verdicts;
 mod verify;
 

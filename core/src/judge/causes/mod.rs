@@ -174,9 +174,10 @@ pub struct Diagnosis {
 }
 
 impl Diagnosis {
-    /// What orders diagnoses: nearest to the root first, the surer before the less sure.
-    fn order(&self) -> (Rank, Certainty) {
-        (self.cause.rank, self.certainty)
+    /// What orders diagnoses: nearest to the root first, the surer before the less sure. SIGKILL comes after SIGTERM:
+    /// among symptoms, whatever the task was stopped for stands before it.
+    fn order(&self) -> (Rank, bool, Certainty) {
+        (self.cause.rank, self.cause.name == program::SIGKILL, self.certainty)
     }
 }
 
@@ -241,6 +242,9 @@ pub fn diagnose_all(evidence: &[Evidence]) -> Vec<Diagnosis> {
     // Stable: among equals the earlier text comes first, so the caller's order (oldest first) decides.
     found.sort_by_key(Diagnosis::order);
     let mut kept: Vec<Diagnosis> = Vec::new();
+    // Both are 137, and a limit that was reached says which.
+    let is_oom = found.iter().any(|diagnosis| diagnosis.cause.name == program::OOM);
+    found.retain(|diagnosis| !(is_oom && diagnosis.cause.name == program::SIGKILL));
     for diagnosis in found {
         let silent = diagnosis.cause.rank >= Rank::News;
         if !(kept.iter().any(|earlier| earlier.cause == diagnosis.cause) || silent && !kept.is_empty()) {

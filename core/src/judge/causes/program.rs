@@ -12,6 +12,10 @@ use super::{
     },
 };
 
+/// The two causes of a container that ends with 137.
+pub(super) const OOM: &str = "oom";
+pub(super) const SIGKILL: &str = "exit-sigkill-not-oom";
+
 /// Words of programs count in a log, or in a field that is none of AWS's own.
 const SAID_BY_PROGRAM: When = Not(&Any(&[
     At("stoppedReason"),
@@ -98,7 +102,7 @@ fn named_variable(text: &Text) -> bool {
 
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
-        name: "oom",
+        name: OOM,
         family: Family::Program,
         rank: Rank::Root,
         title: "killed for using too much memory",
@@ -393,7 +397,7 @@ pub(super) static CAUSES: &[Cause] = &[
         ]))],
     },
     Cause {
-        name: "exit-sigkill-not-oom",
+        name: SIGKILL,
         family: Family::Program,
         rank: Rank::Symptom,
         title: "killed while stopping",

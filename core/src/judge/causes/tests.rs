@@ -93,6 +93,25 @@ fn the_root_is_named_before_what_follows_from_it() {
     assert!(found[2].cause.is_cascade());
 }
 
+/// A program that does not end on SIGTERM ends with 137 whenever its task is stopped; that is not why it was stopped.
+#[test]
+fn what_a_task_was_stopped_for_is_named_before_how_it_was_killed() {
+    let failed =
+        "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:us-east-1:1:targetgroup/x/y)";
+    let killed = evidence(Where::ContainerReason, "exit code 137", Some(137));
+    let names = |found: Vec<Diagnosis>| found.iter().map(|diagnosis| diagnosis.cause.name).collect::<Vec<_>>();
+    let stopped = evidence(Where::StoppedReason, failed, None);
+    let target = evidence(Where::TargetHealth, "Target.FailedHealthChecks: Health checks failed", None);
+    let found = names(diagnose_all(&[stopped.clone(), killed.clone(), target]));
+    assert_eq!(found, ["health-check-connection-failed", "exit-sigkill-not-oom", "health-check-unspecified"]);
+    assert_eq!(names(diagnose_all(&[stopped, killed.clone()])), ["exit-sigkill-not-oom", "health-check-unspecified"]);
+    let memory = "OutOfMemoryError: Container killed due to memory usage (exit code 137)";
+    let memory = evidence(Where::ContainerReason, memory, Some(137));
+    let exited = evidence(Where::StoppedReason, "Essential container in task exited", Some(137));
+    assert_eq!(names(diagnose_all(&[exited.clone(), memory])), ["oom"]);
+    assert_eq!(names(diagnose_all(&[exited, killed])), ["exit-sigkill-not-oom"]);
+}
+
 #[test]
 fn without_evidence_the_answer_is_unknown() {
     assert_eq!(diagnose_all(&[])[0].cause.name, "unknown");
