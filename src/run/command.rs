@@ -8,7 +8,7 @@ use runner_core::{
     text::Foreign,
 };
 use tokio::{
-    io::{AsyncBufReadExt, AsyncRead, BufReader},
+    io::{AsyncBufRead, AsyncBufReadExt, AsyncRead, BufReader},
     process::Command,
 };
 
@@ -22,6 +22,10 @@ pub(super) const PASSED: &[&str] =
 
 /// Lines of a command that failed which its fault shows.
 const LAST: usize = 10;
+
+/// Bytes of a line that are kept and shown. A line of CloudWatch Logs may have as many.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html>
+const LONGEST: usize = 1 << 20;
 
 /// Runs it to its end; another exit code than 0 is a failure.
 pub(super) async fn run(edge: &Edge<'_>, command: &RunCommand, world: &World, emit: Emit<'_>) -> Result<(), Fault> {
@@ -74,17 +78,43 @@ async fn optional(lines: Option<impl Future<Output = Vec<String>>>) -> Vec<Strin
 async fn lines(stream: impl AsyncRead + Unpin, from: &str, emit: Emit<'_>) -> Vec<String> {
     let mut last = Vec::new();
     let mut reader = BufReader::new(stream);
-    let mut buffer = Vec::new();
-    while let Ok(1..) = reader.read_until(b'\n', &mut buffer).await {
-        let line = String::from_utf8_lossy(&buffer).trim_end().to_owned();
+    while let Some(line) = next_line(&mut reader).await {
         emit(Fact::Line { from: from.to_owned(), line: Foreign::new(line.clone()) });
         last.push(line);
         if last.len() > LAST {
             last.remove(0);
         }
-        buffer.clear();
     }
     last
+}
+
+/// A line without what comes after [`LONGEST`] bytes; none at the end. It is cut between words: half a secret would be
+/// known to nobody as one.
+async fn next_line(reader: &mut (impl AsyncBufRead + Unpin)) -> Option<String> {
+    let mut line = Vec::new();
+    let mut length = 0;
+    loop {
+        let read = reader.fill_buf().await.ok()?;
+        if read.is_empty() && length == 0 {
+            return None;
+        }
+        let end = read.iter().position(|byte| *byte == b'\n');
+        let part = &read[..end.unwrap_or(read.len())];
+        length += part.len() + usize::from(end.is_some());
+        line.extend_from_slice(&part[..part.len().min(LONGEST + 1 - line.len())]);
+        let taken = part.len() + usize::from(end.is_some());
+        let over = end.is_some() || read.is_empty();
+        reader.consume(taken);
+        if over {
+            break;
+        }
+    }
+    if line.len() > LONGEST {
+        let whole = line.iter().rposition(u8::is_ascii_whitespace).unwrap_or_default();
+        line.truncate(whole);
+        return Some(format!("{} … ({length} bytes in one line)", String::from_utf8_lossy(&line).trim_end()));
+    }
+    Some(String::from_utf8_lossy(&line).trim_end().to_owned())
 }
 
 /// `INFRA_ENVIRONMENT`, `INFRA_URL_API`, and every output of a stack: `network.VpcId` is `INFRA_NETWORK_VPCID`.
@@ -123,4 +153,34 @@ fn values(edge: &Edge<'_>, world: &World) -> Vec<(String, String)> {
 
 fn upper(name: &str) -> String {
     name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn read(text: &str) -> Vec<String> {
+        let mut reader = BufReader::with_capacity(7, text.as_bytes());
+        let mut lines = Vec::new();
+        while let Some(line) = next_line(&mut reader).await {
+            lines.push(line);
+        }
+        lines
+    }
+
+    #[tokio::test]
+    async fn lines_come_as_they_are_and_the_last_one_needs_no_end() {
+        assert_eq!(read("one\r\n\n  two and three\nfour").await, ["one", "", "  two and three", "four"]);
+        assert_eq!(read("").await, Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn a_line_without_end_is_cut_between_words() {
+        let word = "x".repeat(LONGEST - 10);
+        let [line, next] = read(&format!("{word} secret-of-many-letters\nnext")).await.try_into().unwrap();
+        assert_eq!(line, format!("{word} … ({} bytes in one line)", word.len() + 24));
+        assert_eq!(next, "next");
+        let one = "y".repeat(LONGEST + 1);
+        assert_eq!(read(&one).await, [format!(" … ({} bytes in one line)", LONGEST + 1)]);
+    }
 }

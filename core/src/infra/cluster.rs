@@ -48,7 +48,8 @@ fn cluster(template: &mut Template, env: &Environment) {
             }),
         )
         .holds(Holds::Traffic)
-        .origin("cluster"),
+        .origin("cluster")
+        .origin_of("ClusterSettings", "cluster.container-insights"),
     );
     template.export(&CLUSTER_NAME, reference("Cluster"));
     template.export(&CLUSTER_ARN, attribute("Cluster", "Arn"));

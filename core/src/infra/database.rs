@@ -134,7 +134,8 @@ fn parameter_group(template: &mut Template, database: &ManagedDatabase) -> Strin
                 "Parameters": parameters(database),
             }),
         )
-        .origin("database.parameters"),
+        .origin("database.parameters")
+        .origin_of("Family", "database.version"),
     );
     id
 }
@@ -155,6 +156,22 @@ fn parameters(database: &ManagedDatabase) -> BTreeMap<&str, String> {
     parameters.insert("rds.force_ssl", "1".to_owned());
     parameters
 }
+
+/// The keys of the file that say what a property of the instance is.
+const ORIGINS: [(&str, &str); 12] = [
+    ("Engine", "database.engine"),
+    ("EngineVersion", "database.version"),
+    ("DBParameterGroupName", "database.version"),
+    ("DBInstanceClass", "database.instance-class"),
+    ("AllocatedStorage", "database.allocated-storage"),
+    ("MultiAZ", "database.multi-az"),
+    ("MasterUserPassword", "database.password-generation"),
+    ("BackupRetentionPeriod", "database.backup-retention"),
+    ("AutomaticBackupReplicationRegion", "database.replicate-backups-to"),
+    ("AutomaticBackupReplicationRetentionPeriod", "database.backup-retention"),
+    ("DeletionProtection", "protected"),
+    ("DeleteAutomatedBackups", "protected"),
+];
 
 fn instance(template: &mut Template, env: &Environment, database: &ManagedDatabase, parameters: &str, password: &str) {
     let group = template.import(&network::DATABASE_GROUP);
@@ -192,10 +209,12 @@ fn instance(template: &mut Template, env: &Environment, database: &ManagedDataba
         properties["AutomaticBackupReplicationRetentionPeriod"] = json!(database.backup_retention_days);
         properties["AutomaticBackupReplicationKmsKeyId"] = template.import(&backup::BACKUP_KEY_ARN);
     }
-    template.add(
-        "Database",
-        Resource::new("AWS::RDS::DBInstance", properties).keep(Keep::Snapshot).holds(Holds::Data).origin("database"),
-    );
+    let mut instance =
+        Resource::new("AWS::RDS::DBInstance", properties).keep(Keep::Snapshot).holds(Holds::Data).origin("database");
+    for (property, key) in ORIGINS {
+        instance = instance.origin_of(property, key);
+    }
+    template.add("Database", instance);
 }
 
 #[cfg(test)]

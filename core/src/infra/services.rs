@@ -209,12 +209,14 @@ impl Stack<'_> {
             return;
         }
         let vpc = self.template.import(&network::VPC_ID);
-        let origin = self.origin("health-check");
-        self.template.add("TargetGroup", target_group(self.service, &vpc).origin(&origin));
+        let group = target_group(self.service, &vpc).origin(self.origin("health-check"));
+        let group =
+            group.origin_of("Protocol", self.origin("tls")).origin_of("HealthCheckProtocol", self.origin("tls"));
+        self.template.add("TargetGroup", group.clone());
         self.export(Of::TargetGroupArn, reference("TargetGroup"));
         self.export(Of::TargetGroupFullName, attribute("TargetGroup", "TargetGroupFullName"));
         if self.service.has_alternate() {
-            self.template.add("AlternateTargetGroup", target_group(self.service, &vpc).origin(&origin));
+            self.template.add("AlternateTargetGroup", group);
             self.export(Of::AlternateTargetGroupArn, reference("AlternateTargetGroup"));
             let name = attribute("AlternateTargetGroup", "TargetGroupFullName");
             self.export(Of::AlternateTargetGroupFullName, name);

@@ -74,6 +74,8 @@ pub struct Resource {
     pub holds: Holds,
     /// The key of the workflow file behind it, e.g. `services.api.port`; reports name its line.
     pub origin: Option<String>,
+    /// The keys behind properties of it that others say than the resource's own, by the property's name.
+    pub origins: BTreeMap<&'static str, String>,
 }
 
 /// What becomes of a resource when its stack lets go of it.
@@ -120,7 +122,8 @@ impl Resource {
             Json::Object(map) => map,
             _ => Map::new(),
         };
-        Self { kind, properties, depends_on: Vec::new(), keep: Keep::Delete, holds: Holds::Nothing, origin: None }
+        let (depends_on, origins) = Default::default();
+        Self { kind, properties, depends_on, keep: Keep::Delete, holds: Holds::Nothing, origin: None, origins }
     }
 
     /// The same, waiting for another.
@@ -144,6 +147,12 @@ impl Resource {
     /// The same, with the key of the file behind it.
     pub fn origin(mut self, path: impl Into<String>) -> Self {
         self.origin = Some(path.into());
+        self
+    }
+
+    /// The same, with the key of the file behind one property.
+    pub fn origin_of(mut self, property: &'static str, path: impl Into<String>) -> Self {
+        self.origins.insert(property, path.into());
         self
     }
 

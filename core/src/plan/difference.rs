@@ -20,8 +20,8 @@ pub struct Side<'a> {
     pub parameters: &'a BTreeMap<String, String>,
 }
 
-/// What is known of a resource beside its template, by logical id.
-pub type About<'a> = &'a dyn Fn(&str) -> Option<(Holds, Option<Span>)>;
+/// What is known of a resource beside its template, by logical id, and where the file says what a property of it is.
+pub type About<'a> = &'a dyn Fn(&str, &str) -> Option<(Holds, Option<Span>)>;
 
 /// What differs, by logical id and property. Parameters are put in first, so that a new value shows where it arrives:
 /// at the property that takes it. A reference to a resource that is replaced counts as a change of what cannot
@@ -33,17 +33,19 @@ pub fn difference(scope: &str, before: Option<Side<'_>>, after: Side<'_>, about:
     let mut changes = Vec::new();
     for id in ids {
         let kind = new.get(id).or(old.get(id)).map(kind).unwrap_or_default();
-        let (holds, span) = about(id).unwrap_or_else(|| (infra::holds(kind), None));
-        let change = |property: &str, before: Option<&Json>, after: Option<&Json>, replacement| Change {
-            scope: scope.to_owned(),
-            subject: id.clone(),
-            kind: kind.to_owned(),
-            property: property.to_owned(),
-            before: before.cloned(),
-            after: after.cloned(),
-            replacement,
-            holds,
-            span,
+        let change = |property: &str, before: Option<&Json>, after: Option<&Json>, replacement| {
+            let (holds, span) = about(id, property).unwrap_or_else(|| (infra::holds(kind), None));
+            Change {
+                scope: scope.to_owned(),
+                subject: id.clone(),
+                kind: kind.to_owned(),
+                property: property.to_owned(),
+                before: before.cloned(),
+                after: after.cloned(),
+                replacement,
+                holds,
+                span,
+            }
         };
         match (old.get(id), new.get(id)) {
             (Some(old), Some(new)) => {
@@ -190,7 +192,7 @@ fn walk(path: &str, before: Option<&Json>, after: Option<&Json>, found: Found<'_
     }
 }
 
-/// A resource whose create-only property names one that is replaced is replaced with it.
+/// A resource whose create-only property names one that is replaced is replaced with it, and by the same line of the file.
 fn follow_references(
     scope: &str,
     old: &BTreeMap<String, Json>,
@@ -208,7 +210,12 @@ fn follow_references(
                 infra::create_only(kind, name) == CreateOnly::Yes && !references(value).is_disjoint(&replaced)
             });
             if let Some((name, value)) = hit {
-                let (holds, span) = about(id).unwrap_or_else(|| (infra::holds(kind), None));
+                let (holds, own) = about(id, name).unwrap_or_else(|| (infra::holds(kind), None));
+                let named = references(value);
+                let forced = changes
+                    .iter()
+                    .find(|change| change.replacement == Replacement::Yes && named.contains(change.subject.as_str()));
+                let span = forced.and_then(|change| change.span).or(own);
                 more.push(Change {
                     scope: scope.to_owned(),
                     subject: id.clone(),

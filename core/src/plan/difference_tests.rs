@@ -12,7 +12,7 @@ fn lines(before: Json, after: Json, old: &[(&str, &str)], new: &[(&str, &str)]) 
     let (old, new) = (map(old), map(new));
     let before = Side { template: &before, parameters: &old };
     let after = Side { template: &after, parameters: &new };
-    difference("net", Some(before), after, &|_| None)
+    difference("net", Some(before), after, &|_, _| None)
         .into_iter()
         .map(|change| {
             let show = |value: &Option<Json>| value.as_ref().map_or_else(|| "-".to_owned(), Json::to_string);

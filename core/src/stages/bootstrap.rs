@@ -167,10 +167,10 @@ impl<'a> Deciding<'a> {
         let name = env.stack_name(&desired.key);
         let mut tags = BTreeMap::from([(Stack::STAGE.to_owned(), kind.stage.to_owned())]);
         // A stack that environments or apps share must not change hands with each run.
-        if name.starts_with(&env.app) {
+        if !env.is_of_account(&desired.key) {
             tags.insert(Stack::APP.to_owned(), env.app.clone());
         }
-        if name.starts_with(&env.prefix()) {
+        if name.starts_with(&format!("{}-", env.prefix())) {
             tags.insert(Stack::ENVIRONMENT.to_owned(), env.name.clone());
         }
         let region = desired.region.clone().unwrap_or_else(|| env.region.clone());
@@ -206,7 +206,7 @@ impl<'a> Deciding<'a> {
         let after = Side { template: &template, parameters: &shown(&values) };
         PutStack {
             body: Wanted::body(sent, &hash),
-            changes: difference(self.key, before, after, &|id| self.wanted.about(id)),
+            changes: difference(self.key, before, after, &|id, property| self.wanted.about(id, property)),
             holds: self.wanted.holds(before.map(|side| side.template)),
             parameters: values,
             tags: self.tags.clone(),

@@ -84,7 +84,7 @@ pub(super) fn decide(env: &Environment, node: &Node, world: &World, removal: Rem
         let before = template.map(|template| Side { template, parameters: &stack.parameters });
         let after = Side { template: &released.template, parameters: &released.parameters };
         puts.push(PutStack {
-            changes: difference(&key, before, after, &|_| None),
+            changes: difference(&key, before, after, &|_, _| None),
             body: Wanted::body(released.template.clone(), released.hash),
             parameters: released.parameters.into_iter().map(|(name, value)| (name, Value::Known(value))).collect(),
             hash: released.hash.to_owned(),

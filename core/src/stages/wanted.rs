@@ -18,7 +18,17 @@ pub(super) struct Wanted {
     /// Where the values of its parameters come from.
     parameters: BTreeMap<String, Source>,
     /// What is known of its resources beside the template.
-    about: BTreeMap<String, (Holds, Option<Span>)>,
+    about: BTreeMap<String, Known>,
+}
+
+/// What is known of a resource beside the template.
+#[derive(Default)]
+struct Known {
+    holds: Holds,
+    /// Where the file says that it shall be.
+    span: Option<Span>,
+    /// Where it says what a property shall be, by the property's name.
+    spans: BTreeMap<&'static str, Span>,
 }
 
 impl Wanted {
@@ -30,19 +40,24 @@ impl Wanted {
                 .resources
                 .iter()
                 .map(|(id, resource)| {
-                    let span = resource.origin.as_deref().and_then(|origin| env.origins.find(origin));
-                    (id.clone(), (resource.holds, span))
+                    let find = |origin: &String| env.origins.find(origin);
+                    let spans = resource.origins.iter().filter_map(|(name, origin)| Some((*name, find(origin)?)));
+                    let span = resource.origin.as_ref().and_then(find);
+                    (id.clone(), Known { holds: resource.holds, span, spans: spans.collect() })
                 })
-                .chain(template.retired.iter().map(|id| (id.clone(), (Holds::Nothing, None))))
+                .chain(template.retired.iter().map(|id| (id.clone(), Known::default())))
                 .collect(),
             Body::Own { .. } => BTreeMap::new(),
         };
         Self { template: desired.to_json(), parameters, about }
     }
 
-    /// What is known of a resource beside the template; nothing of one that is only in the old template.
-    pub(super) fn about(&self, id: &str) -> Option<(Holds, Option<Span>)> {
-        self.about.get(id).copied()
+    /// What is known of a resource beside the template, and where the file says what a property of it shall be; nothing of
+    /// one that is only in the old template.
+    pub(super) fn about(&self, id: &str, property: &str) -> Option<(Holds, Option<Span>)> {
+        let known = self.about.get(id)?;
+        let name = property.split(['.', '[']).next().unwrap_or_default();
+        Some((known.holds, known.spans.get(name).copied().or(known.span)))
     }
 
     /// What hangs on each resource, of this template and of the one before it. Where nothing does it is said only against
@@ -56,7 +71,7 @@ impl Wanted {
             .map(|(id, resource)| {
                 let kind = resource.get("Type").and_then(Json::as_str).unwrap_or_default();
                 let of_kind = infra::holds(kind);
-                let holds = self.about(&id).map_or(of_kind, |(holds, _)| holds);
+                let holds = self.about.get(&id).map_or(of_kind, |known| known.holds);
                 (id, holds, of_kind)
             })
             .filter(|(_, holds, of_kind)| (*holds, *of_kind) != (Holds::Nothing, Holds::Nothing))

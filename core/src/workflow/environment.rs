@@ -265,10 +265,14 @@ impl Environment {
     pub fn stack_name(&self, key: &str) -> String {
         match key {
             "registry" => format!("{}-registry", self.app),
-            // An account has one, whatever apps are in it.
-            "oidc-provider" => "github-oidc-provider".to_owned(),
+            key if self.is_of_account(key) => format!("github-{key}"),
             key => format!("{}-{key}", self.prefix()),
         }
+    }
+
+    /// Whether an account has one stack with this key, whatever apps are in it.
+    pub fn is_of_account(&self, key: &str) -> bool {
+        key == "oidc-provider"
     }
 
     /// The ECS cluster's name.

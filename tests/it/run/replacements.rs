@@ -48,6 +48,8 @@ async fn a_target_group_in_use_is_replaced_only_by_its_name() {
     assert_eq!((ran.outcome.exit_code, ran.changed(), app.proxy.writes()), (1, vec![], vec![]));
     let said = ran.troubles().join("\n");
     assert!(said.contains("replacing TargetGroup (AWS::ElasticLoadBalancingV2::TargetGroup)"), "{said}");
+    let line = 1 + app.file.lines().position(|line| line.contains("tls: true")).unwrap();
+    assert!(said.contains(&format!("Protocol changes (line {line} of the file)")), "{said}");
     let remedy = ran.outcome.remedy.as_deref().unwrap_or_default();
     assert!(remedy.contains("--allow-replace TargetGroup"), "{remedy}");
     assert_eq!((inventory(&clients).await, groups().await), (before, were.clone()));

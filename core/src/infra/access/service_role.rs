@@ -78,6 +78,15 @@ pub(super) fn statements(scope: &Scope<'_>) -> Vec<Statement> {
                 json!("true"),
             ));
         }
+        if actions.remove("secretsmanager:GetSecretValue") {
+            // A dynamic reference is read with this role, and a template may put what it reads wherever a job can see it.
+            // https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access-abac.html
+            let mut own = Statement::allow("OwnSecrets", &["secretsmanager:GetSecretValue"], vec![json!("*")]);
+            for (tag, value) in tags(scope) {
+                own = own.when("StringEquals", tag, json!(value));
+            }
+            statements.push(own);
+        }
         let actions: Vec<&str> = actions.into_iter().collect();
         let resources = match service {
             "ecr" => vec![sub(&account_arn("ecr", "*", &format!("repository/{}/*", scope.env.app)))],
@@ -157,17 +166,23 @@ fn linked_services(scope: &Scope<'_>) -> Vec<&'static str> {
 /// What carries the tags of another environment or app of ours is not for this one. Stacks hand their tags on, and
 /// parameters, tasks and services are made with them.
 pub(super) fn others(scope: &Scope<'_>) -> [Statement; 2] {
-    [
-        ("NoOtherApp", "aws:ResourceTag/finance-infra:app", &scope.env.app),
-        ("NoOtherEnvironment", "aws:ResourceTag/finance-infra:environment", &scope.env.name),
-    ]
-    .map(|(sid, tag, own)| {
+    let deny = |sid, (tag, own): (&'static str, &String)| {
         Statement::deny(sid, &["*"], vec![json!("*")]).when("StringNotEquals", tag, json!(own)).when(
             "Null",
             tag,
             json!("false"),
         )
-    })
+    };
+    let [app, environment] = tags(scope);
+    [deny("NoOtherApp", app), deny("NoOtherEnvironment", environment)]
+}
+
+/// The tags that what this environment made carries.
+fn tags<'a>(scope: &Scope<'a>) -> [(&'static str, &'a String); 2] {
+    [
+        ("aws:ResourceTag/finance-infra:app", &scope.env.app),
+        ("aws:ResourceTag/finance-infra:environment", &scope.env.name),
+    ]
 }
 
 /// Roles of an environment whose name is longer: a pattern over this one's takes them in, and with them those that its

@@ -155,6 +155,12 @@ fn r10_what_an_escalation_differs_from_is_allowed() {
                 .with("aws:RequestedRegion", "us-east-1")
                 .with("aws:ResourceTag/finance-infra:environment", "staging"),
         ),
+        (
+            "cloudformation",
+            Request::new("secretsmanager:GetSecretValue", arn("secretsmanager", "secret:PasswordSecret-a"))
+                .with("aws:ResourceTag/finance-infra:app", "finance-app")
+                .with("aws:ResourceTag/finance-infra:environment", "staging"),
+        ),
         ("plan", Request::new("cloudformation:GetTemplate", &stack)),
         ("plan", Request::new("ecs:DescribeServices", arn("ecs", "service/finance-app-staging/api"))),
         ("plan", Request::new("ssm:DescribeParameters", "*")),
