@@ -34,6 +34,8 @@ pub struct Estimate {
     pub usage: bool,
     /// Everything with a price, in the order of the stacks, then the services.
     pub items: Vec<Item>,
+    /// How many of the items have a price that was compared with no public source.
+    pub not_compared: usize,
     /// What the table has no price for.
     pub not_priced: Vec<NotPriced>,
 }
@@ -150,6 +152,7 @@ impl Estimate {
         self.monthly = self.items.iter().filter_map(|item| item.monthly).sum();
         self.monthly_most = self.items.iter().filter_map(|item| item.monthly_most).sum();
         self.usage = self.items.iter().any(|item| item.basis == Basis::Metered);
+        self.not_compared = self.items.iter().filter(|item| !item.compared).count();
         self
     }
 

@@ -96,6 +96,9 @@ pub struct Item {
     pub region: String,
     /// AWS's page with the price.
     pub source: Option<String>,
+    /// Whether the price was compared with a public source, or follows from one that was; what was not is to be checked
+    /// against AWS's page before anybody relies on it.
+    pub compared: bool,
     /// What should be known beside it.
     pub note: Option<String>,
 }
@@ -119,6 +122,7 @@ impl Item {
             monthly_most: fixed(line.most),
             region: region.to_owned(),
             source: prices().services.get(line.service).map(|service| service.source.clone()),
+            compared: prices().is_compared(line.service, &line.key, region),
             note: line.note.map(str::to_owned),
         }
     }
@@ -130,6 +134,7 @@ impl Item {
             && self.basis == other.basis
             && self.unit == other.unit
             && self.unit_price == other.unit_price
+            && self.note == other.note
             && self.region == other.region
     }
 

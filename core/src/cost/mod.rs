@@ -16,4 +16,4 @@ pub use change::{CostChange, CostSum, ItemChange};
 pub use estimate::{Estimate, NotPriced};
 pub use item::{Basis, Item};
 pub use money::{Money, Quantity};
-pub use prices::{Comparison, Prices, ServicePrices, prices};
+pub use prices::{Comparison, Derivation, Prices, Rule, ServicePrices, prices};

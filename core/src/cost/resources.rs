@@ -25,7 +25,6 @@ const FREE: &[&str] = &[
     "AWS::EC2::SecurityGroupIngress",
     "AWS::EC2::Subnet",
     "AWS::EC2::SubnetRouteTableAssociation",
-    "AWS::EC2::VPC",
     "AWS::EC2::VPCGatewayAttachment",
     // What it writes is paid for by its log group.
     "AWS::EC2::FlowLog",
@@ -97,6 +96,12 @@ pub(super) fn lines(kind: &str, properties: &Map<String, Json>, place: &Place<'_
             Line::hours("NAT gateway", "vpc", "NAT gateway/hour", 1),
             Line::metered("NAT gateway, what goes through it", "vpc", "NAT gateway/GB"),
         ],
+        "AWS::EC2::VPC" => vec![
+            // Between the load balancer and its targets it is free.
+            // https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer
+            Line::metered("data between zones, each way", "data-transfer", "between zones/GB")
+                .note("a task and the database or NAT gateway of the other zone"),
+        ],
         "AWS::EC2::EIP" => vec![Line::hours("public IPv4 address", "vpc", "public IPv4/hour", 1)],
         "AWS::EC2::VPCEndpoint" => of.endpoint()?,
         "AWS::ElasticLoadBalancingV2::LoadBalancer" => of.load_balancer()?,
@@ -107,7 +112,11 @@ pub(super) fn lines(kind: &str, properties: &Map<String, Json>, place: &Place<'_
             Line::metered("CloudWatch Logs, kept", "cloudwatch", "logs kept/GB-month"),
         ],
         "AWS::CloudWatch::Alarm" => {
-            vec![Line::fixed("CloudWatch alarm", "cloudwatch", "alarm/month", Quantity::of(of.alarm_metrics()))]
+            let (what, key) = match of.is_high_resolution() {
+                true => ("CloudWatch alarm, looking more often than each minute", "high-resolution alarm/month"),
+                false => ("CloudWatch alarm", "alarm/month"),
+            };
+            vec![Line::fixed(what, "cloudwatch", key, Quantity::of(of.alarm_metrics()))]
         }
         "AWS::CloudWatch::CompositeAlarm" => {
             vec![Line::fixed("CloudWatch composite alarm", "cloudwatch", "composite alarm/month", Quantity::of(1))]
@@ -129,10 +138,15 @@ pub(super) fn lines(kind: &str, properties: &Map<String, Json>, place: &Place<'_
             Line::fixed("Secrets Manager secret", "secrets-manager", "secret/month", Quantity::of(1)),
             Line::metered("Secrets Manager, read", "secrets-manager", "calls/10,000 calls"),
         ],
-        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => vec![
-            Line::fixed("KMS key", "kms", "key/month", Quantity::of(1)),
-            Line::metered("KMS, used", "kms", "calls/10,000 calls"),
-        ],
+        "AWS::KMS::Key" | "AWS::KMS::ReplicaKey" => {
+            let key = Line::fixed("KMS key", "kms", "key/month", Quantity::of(1));
+            // https://aws.amazon.com/kms/pricing/
+            let key = match of.text("EnableKeyRotation").is_some_and(|is| is == "true") {
+                true => key.note("each of its first two yearly rotations adds as much"),
+                false => key,
+            };
+            vec![key, Line::metered("KMS, used", "kms", "calls/10,000 calls")]
+        }
         "AWS::WAFv2::WebACL" => of.web_acl(),
         "AWS::ServiceDiscovery::PrivateDnsNamespace" => vec![
             Line::fixed("Route 53 zone of the private namespace", "route53", "hosted zone/month", Quantity::of(1)),
@@ -150,8 +164,8 @@ pub(super) fn lines(kind: &str, properties: &Map<String, Json>, place: &Place<'_
         ],
         "AWS::S3::Bucket" => vec![Line::metered("S3, kept", "s3", "storage/GB-month")],
         "AWS::SQS::Queue" => vec![Line::metered("SQS, requests", "sqs", "requests/million requests")],
-        "AWS::ElastiCache::CacheCluster" => of.cache("NumCacheNodes", 1)?,
-        "AWS::ElastiCache::ReplicationGroup" => of.cache("NumCacheClusters", 1)?,
+        "AWS::ElastiCache::CacheCluster" => of.cache(of.number("NumCacheNodes", 1)?)?,
+        "AWS::ElastiCache::ReplicationGroup" => of.cache(of.replicated_nodes()?)?,
         kind if FREE.contains(&kind) => Vec::new(),
         kind => return Err(kind.to_owned()),
     })
@@ -232,6 +246,14 @@ impl Of<'_> {
         let zones = if self.text("MultiAZ").is_some_and(|is| is == "true") { "multi-az" } else { "single-az" };
         let mut lines =
             vec![Line::hours(format!("RDS instance, {class} {zones}"), "rds", format!("{class} {zones}/hour"), 1)];
+        // Both classes run on beyond their credits, and pay for it by the hour of a vCPU.
+        // https://aws.amazon.com/rds/postgresql/pricing/
+        if class.starts_with("db.t3.") || class.starts_with("db.t4g.") {
+            lines.push(
+                Line::metered("RDS, CPU beyond its credits", "rds", "CPU credit/vCPU-hour")
+                    .note("while it works above its class's baseline for long"),
+            );
+        }
         let storage = self.text("StorageType").unwrap_or_else(|| "gp2".to_owned());
         let size: u32 = self
             .text("AllocatedStorage")
@@ -282,14 +304,42 @@ impl Of<'_> {
         ]
     }
 
-    fn cache(&self, nodes: &str, otherwise: u32) -> Result<Vec<Line>, Unpriced> {
-        let kind = self.text("CacheNodeType").ok_or("ElastiCache: its node type is not known")?;
-        let number = match self.properties.contains_key(nodes) {
+    /// A period under a minute, of the alarm's own metric or of one in its expression, makes it one of high resolution.
+    /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/AlarmThatSendsEmail.html>
+    fn is_high_resolution(&self) -> bool {
+        let metrics = self.properties.get("Metrics").and_then(Json::as_array).into_iter().flatten();
+        let periods = metrics.map(|metric| &metric["MetricStat"]["Period"]).chain(self.properties.get("Period"));
+        periods.filter_map(|period| period.as_u64().or_else(|| period.as_str()?.parse().ok())).any(|period| period < 60)
+    }
+
+    /// A property that is a number, or what it is where it is left out.
+    fn number(&self, name: &str, otherwise: u32) -> Result<u32, Unpriced> {
+        match self.properties.contains_key(name) {
             true => {
-                self.text(nodes).and_then(|text| text.parse().ok()).ok_or("ElastiCache: its nodes are not known")?
+                Ok(self.text(name).and_then(|text| text.parse().ok()).ok_or("ElastiCache: its nodes are not known")?)
             }
-            false => otherwise,
-        };
+            false => Ok(otherwise),
+        }
+    }
+
+    /// The nodes of a replication group: said as one number, or as groups of a primary and its replicas.
+    /// <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-elasticache-replicationgroup.html>
+    fn replicated_nodes(&self) -> Result<u32, Unpriced> {
+        if self.properties.contains_key("NumCacheClusters") {
+            return self.number("NumCacheClusters", 1);
+        }
+        let (groups, replicas) = (self.number("NumNodeGroups", 1)?, self.number("ReplicasPerNodeGroup", 0)?);
+        Ok(groups.saturating_mul(replicas.saturating_add(1)))
+    }
+
+    fn cache(&self, number: u32) -> Result<Vec<Line>, Unpriced> {
+        let kind = self.text("CacheNodeType").ok_or("ElastiCache: its node type is not known")?;
+        // A node of Valkey costs less than the table's, which are of Redis OSS and Memcached.
+        // https://aws.amazon.com/elasticache/pricing/
+        match self.text("Engine").as_deref() {
+            None | Some("redis" | "memcached") => {}
+            Some(engine) => return Err(format!("ElastiCache node of engine {engine}")),
+        }
         Ok(vec![Line::hours(format!("ElastiCache node, {kind}"), "elasticache", format!("{kind}/hour"), number)])
     }
 }

@@ -97,6 +97,7 @@ fn r21_a_database_is_its_class_its_storage_its_zones_and_what_is_kept_elsewhere(
     assert_eq!(
         metered,
         [
+            ("CPU credit/vCPU-hour".to_owned(), None),
             ("backup/GB-month".to_owned(), None),
             ("other region out/GB".to_owned(), None),
             ("backup/GB-month".to_owned(), Some("us-west-2".to_owned())),
@@ -105,7 +106,7 @@ fn r21_a_database_is_its_class_its_storage_its_zones_and_what_is_kept_elsewhere(
     properties["MultiAZ"] = json!("false");
     properties["BackupRetentionPeriod"] = json!(0);
     properties.as_object_mut().unwrap().remove("AutomaticBackupReplicationRegion");
-    assert_eq!(of(kind, &properties).unwrap().len(), 2);
+    assert_eq!(of(kind, &properties).unwrap().len(), 3);
     assert_eq!(fixed(kind, &properties)[0].0, "db.t4g.small single-az/hour");
 }
 
@@ -119,6 +120,49 @@ fn r21_alarms_rules_and_nodes_are_counted() {
     let cache = json!({ "CacheNodeType": "cache.t4g.micro", "NumCacheClusters": 2 });
     assert_eq!(fixed("AWS::ElastiCache::ReplicationGroup", &cache), pairs(&[("cache.t4g.micro/hour", "1460")]));
     assert_eq!(Quantity::of(730).times(2).to_string(), "1460");
+}
+
+#[test]
+fn r21_an_alarm_that_looks_more_often_than_each_minute_costs_more() {
+    let kind = "AWS::CloudWatch::Alarm";
+    let often = [("high-resolution alarm/month", "1")];
+    assert_eq!(fixed(kind, &json!({ "MetricName": "x", "Period": 10 })), pairs(&often));
+    assert_eq!(fixed(kind, &json!({ "MetricName": "x", "Period": "30" })), pairs(&often));
+    let within =
+        json!({ "Metrics": [{ "Id": "a", "MetricStat": { "Period": 10 } }, { "Id": "s", "Expression": "a*2" }] });
+    assert_eq!(fixed(kind, &within), pairs(&often));
+    assert_eq!(fixed(kind, &json!({ "MetricName": "x", "Period": 60 })), pairs(&[("alarm/month", "1")]));
+}
+
+#[test]
+fn r21_nodes_of_a_cache_are_its_groups_times_a_primary_and_its_replicas() {
+    let kind = "AWS::ElastiCache::ReplicationGroup";
+    let hours = |properties: Json| fixed(kind, &properties)[0].1.clone();
+    assert_eq!(hours(json!({ "CacheNodeType": "cache.t4g.micro" })), "730");
+    // Three groups of a primary and a replica: 6 × 730.
+    let groups = json!({ "CacheNodeType": "cache.t4g.micro", "NumNodeGroups": 3, "ReplicasPerNodeGroup": 1 });
+    assert_eq!(hours(groups), "4380");
+    let unknown = json!({ "CacheNodeType": "cache.t4g.micro", "NumNodeGroups": { "Ref": "Nobody" } });
+    assert!(of(kind, &unknown).unwrap_err().contains("nodes are not known"));
+    let valkey = json!({ "CacheNodeType": "cache.t4g.micro", "Engine": "valkey" });
+    assert_eq!(of(kind, &valkey), Err("ElastiCache node of engine valkey".to_owned()));
+}
+
+#[test]
+fn r21_a_key_that_rotates_says_what_that_adds() {
+    let key = |properties: Json| of("AWS::KMS::Key", &properties).unwrap().remove(0);
+    assert!(key(json!({ "EnableKeyRotation": true })).note.is_some_and(|note| note.contains("rotation")));
+    assert_eq!(key(json!({})).note, None);
+}
+
+#[test]
+fn r21_a_class_that_does_not_burst_pays_for_no_credits() {
+    let class = |class: &str| {
+        let properties = json!({ "Engine": "postgres", "DBInstanceClass": class, "AllocatedStorage": 20 });
+        of("AWS::RDS::DBInstance", &properties).unwrap().iter().any(|line| line.key.starts_with("CPU credit"))
+    };
+    assert!(class("db.t3.micro") && class("db.t4g.large"));
+    assert!(!class("db.m6g.large") && !class("db.r5.large"));
 }
 
 #[test]

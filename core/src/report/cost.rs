@@ -59,6 +59,9 @@ impl CostReport {
         };
         let mut safe =
             format!("list prices on demand, noted {}; free tiers, discounts and taxes left out", self.prices_noted);
+        if estimate.not_compared > 0 {
+            safe.push_str(&format!("; prices compared with no source: {}, marked below", estimate.not_compared));
+        }
         if estimate.monthly_most > estimate.monthly {
             safe.push_str(&format!("; up to {}/month when scaled out", estimate.monthly_most));
         }
@@ -90,16 +93,25 @@ impl CostReport {
     }
 }
 
+/// Said of a price of the table that was held against nothing: docs/cost.md.
+pub(super) const NOT_COMPARED: &str = "price not compared";
+
 /// AWS's pages with the prices of these services.
 fn sources(services: &[&str]) -> String {
     let pages = services.iter().filter_map(|name| prices().services.get(*name)).map(|service| service.source.as_str());
     pages.collect::<Vec<_>>().join(", ")
 }
 
+/// What is said beside an item: its note, and whether its price is to be checked first.
+fn beside(item: &Item) -> Vec<String> {
+    let unchecked = (!item.compared).then(|| NOT_COMPARED.to_owned());
+    item.note.clone().into_iter().chain(unchecked).collect()
+}
+
 fn fixed_row(item: &Item) -> Vec<String> {
     let price = item.unit_price.unwrap_or_default().exact();
     let monthly = item.monthly.unwrap_or_default().to_string();
-    let mut beside = item.note.clone().into_iter().collect::<Vec<_>>();
+    let mut beside = beside(item);
     if let Some(most) = item.monthly_most.filter(|most| Some(*most) > item.monthly) {
         beside.insert(0, format!("up to {most}"));
     }
@@ -113,7 +125,7 @@ fn metered_rows(items: &[Item]) -> Vec<Vec<String>> {
     let mut scopes: BTreeMap<Vec<String>, Vec<&str>> = BTreeMap::new();
     for item in items.iter().filter(|item| item.basis == Basis::Metered) {
         let price = format!("{}/{}", item.unit_price.unwrap_or_default().exact(), item.unit);
-        let row = vec![item.what.clone(), price, item.note.clone().unwrap_or_default()];
+        let row = vec![item.what.clone(), price, beside(item).join("; ")];
         if !scopes.contains_key(&row) {
             order.push(row.clone());
         }
@@ -237,8 +249,8 @@ mod tests {
         assert_eq!(
             lines[1],
             format!(
-                "list prices on demand, noted {noted}; free tiers, discounts and taxes left out; up to {most}/month when \
-                 scaled out"
+                "list prices on demand, noted {noted}; free tiers, discounts and taxes left out; prices \
+                 compared with no source: 2, marked below; up to {most}/month when scaled out"
             )
         );
         for line in [
@@ -250,6 +262,8 @@ mod tests {
             "by use where price",
             "NAT gateway, what goes through it network $0.045/GB",
             "WAF, requests looked at edge $0.60/million requests",
+            "RDS backups, kept database $0.095/GB-month as much as the database's own storage is free",
+            "RDS backups, kept in us-west-2 database $0.095/GB-month price not compared",
         ] {
             assert!(lines.iter().any(|shown| shown == line), "{line} in\n{shown}");
         }
@@ -307,12 +321,12 @@ mod tests {
         let keys = |json: &serde_json::Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
         assert_eq!(
             keys(&json),
-            "app commit currency duration_ms environment exit_code file items log monthly monthly_most not_priced \
-             prices_noted region region_known started_at usage"
+            "app commit currency duration_ms environment exit_code file items log monthly monthly_most not_compared \
+             not_priced prices_noted region region_known started_at usage"
         );
         assert_eq!(
             keys(&json["items"][0]),
-            "basis monthly monthly_most note quantity region resources scope source unit unit_price what"
+            "basis compared monthly monthly_most note quantity region resources scope source unit unit_price what"
         );
     }
 }

@@ -15,6 +15,7 @@ mod tests;
 use serde_json::Value as Json;
 
 use self::page::{Page, code};
+use super::cost::NOT_COMPARED;
 use crate::{
     cost::{Basis, Estimate, Item, prices},
     infra::{self, StackDesired},
@@ -98,7 +99,10 @@ fn costs(page: &mut Page, env: &Environment) {
         Basis::Metered => "by use".to_owned(),
     };
     let rows = estimate.items.iter().map(|item| {
-        let price = item.unit_price.map(|price| format!("{}/{}", price.exact(), item.unit)).unwrap_or_default();
+        let mut price = item.unit_price.map(|price| format!("{}/{}", price.exact(), item.unit)).unwrap_or_default();
+        if !item.compared {
+            price.push_str(&format!(" ({NOT_COMPARED})"));
+        }
         vec![page::plain(&item.what), code(&item.scope), monthly(item), price]
     });
     page.table(&["what", "where", "a month", "price"], rows.collect());
