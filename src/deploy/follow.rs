@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use runner_core::{
-    judge::{Ending, Observation, Signs, Told, Verdict, Watch},
+    judge::{Ending, Observation, ServiceDeployment, Signs, Told, Verdict, Watch},
     plan::{Exit, Fault, Follow, Rollout, Service},
     report::Fact,
 };
@@ -42,6 +42,8 @@ pub struct Following<'a> {
     pub containers: &'a [evidence::Container],
     /// Where tasks do not really run, one look at counts is as good as two.
     pub runs_tasks: bool,
+    /// Where the new revision is tried once it has test traffic.
+    pub tried_at: Option<&'a str>,
     /// This run did not start the deployment: it attaches.
     pub attaches: bool,
 }
@@ -55,6 +57,8 @@ pub struct Followed {
     pub service: Option<Service>,
     /// Healthy targets, where they can be asked.
     pub healthy_targets: Option<u32>,
+    /// Test traffic goes to the new revision.
+    pub on_test: bool,
     /// Seconds from the first look to the verdict.
     pub seconds: u64,
     /// The deployment that was followed: the id of ECS's service deployment, else of the service's own.
@@ -94,8 +98,12 @@ pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followe
             Told::Seen(seen) => Some(&**seen),
             _ => None,
         };
+        let on_test = deployment.is_some_and(ServiceDeployment::is_on_test);
         if let Some(service) = &look.service {
-            let words = progress(service, deployment.map(|seen| seen.status.as_str()), targets.as_ref());
+            let mut words = progress(service, deployment.map(|seen| seen.status.as_str()), targets.as_ref());
+            if let Some(place) = following.tried_at.filter(|_| on_test) {
+                words.push_str(&format!(", to be tried at {place}"));
+            }
             if words != said {
                 emit(Fact::Progress(words.clone()));
                 said = words;
@@ -143,7 +151,7 @@ pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followe
                 _ => Vec::new(),
             };
             let seconds = start.elapsed().as_secs();
-            return Ok(Followed { ending, service, healthy_targets, seconds, deployment: id, evidence });
+            return Ok(Followed { ending, service, healthy_targets, on_test, seconds, deployment: id, evidence });
         }
     }
 }

@@ -111,13 +111,14 @@ async fn wait(
 
 /// Deletes the rules in their order; one that is gone is no error.
 pub async fn delete_rules(clients: &Clients, delete: &DeleteRules, emit: Emit<'_>) -> Result<(), Fault> {
+    let named = format!("{}listener rule for {}", if delete.tests { "test " } else { "" }, delete.service);
     for arn in &delete.rules {
-        let doing = format!("deleting the listener rule for {} ({arn})", delete.service);
+        let doing = format!("deleting the {named} ({arn})");
         match clients.elbv2().delete_rule().rule_arn(arn).send().await.map_err(|error| fault(doing, &error)) {
             Err(fault) if means(&fault, Code::NotFound) => continue,
             answer => drop(answer?),
         }
-        emit(Fact::Changed(Changed::new("deleted", format!("listener rule for {}", delete.service))));
+        emit(Fact::Changed(Changed::new("deleted", named.clone())));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The listener rules that lead to a service. This is their one owner: weights are ECS's during a shift, so an
 //! existing rule is changed in its conditions and priority only, never in its actions.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use aws_sdk_elasticloadbalancingv2::types::{
     Action, ActionTypeEnum, HostHeaderConditionConfig, HttpHeaderConditionConfig, PathPatternConditionConfig,
@@ -20,17 +20,32 @@ use crate::aws::{Clients, Code, fault, secret_value};
 /// How often a rule's creation is tried.
 const ATTEMPTS: u64 = 4;
 
-/// Makes the rules as `put` says and gives the ARN of the first, which leads to the service.
-pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Result<String, Fault> {
-    let listener = put.rules.first().map(|rule| text(rule, "ListenerArn").to_owned()).unwrap_or_default();
-    let seen = describe(clients, &put.service, &listener).await?;
-    let rules = with_secrets(clients, &put.rules).await?;
-    let mut first = None;
-    for wanted in &rules {
-        let arn = put_rule(clients, put, &listener, wanted, &seen, emit).await?;
-        first.get_or_insert(arn);
+/// The ARNs of the rules that lead to a service.
+pub struct Leading {
+    /// The one by which users come.
+    pub users: String,
+    /// The one on the test listener.
+    pub tests: Option<String>,
+}
+
+/// Makes the rules as `put` says.
+pub async fn put_rules(clients: &Clients, put: &PutRule, emit: Emit<'_>) -> Result<Leading, Fault> {
+    let mut seen: BTreeMap<&str, Vec<Rule>> = BTreeMap::new();
+    for listener in put.rules.iter().map(|rule| text(rule, "ListenerArn")) {
+        if !seen.contains_key(listener) {
+            seen.insert(listener, describe(clients, &put.service, listener).await?);
+        }
     }
-    Ok(first.unwrap_or_default())
+    let rules = with_secrets(clients, &put.rules).await?;
+    let (mut users, mut tests) = (None, None);
+    for wanted in &rules {
+        let listener = text(wanted, "ListenerArn");
+        let there = seen.get(listener).map(Vec::as_slice).unwrap_or_default();
+        let arn = put_rule(clients, put, listener, wanted, there, emit).await?;
+        let place = if put.is_for_tests(wanted) { &mut tests } else { &mut users };
+        place.get_or_insert(arn);
+    }
+    Ok(Leading { users: users.unwrap_or_default(), tests })
 }
 
 /// The rules with the values of the headers that are asked for: they stand in no plan and no fingerprint, and go from
@@ -75,10 +90,9 @@ async fn put_rule(
     seen: &[Rule],
     emit: Emit<'_>,
 ) -> Result<String, Fault> {
-    let service = put.service.as_str();
-    let priority = priority(wanted);
+    let (named, priority) = (named(put, wanted), priority(wanted));
     let conditions: Vec<RuleCondition> = list(wanted, "Conditions").iter().map(condition).collect();
-    let doing = |verb: &str| format!("{verb} the listener rule for {service} (priority {priority})");
+    let doing = |verb: &str| format!("{verb} the {named}");
     let Some(rule) = seen.iter().find(|rule| is_same(rule, wanted, &put.groups)) else {
         return create(clients, put, listener, wanted, emit).await;
     };
@@ -107,7 +121,7 @@ async fn put_rule(
         changed = true;
     }
     if changed {
-        emit(Fact::Changed(Changed::new("updated", format!("listener rule for {service} (priority {priority})"))));
+        emit(Fact::Changed(Changed::new("updated", named)));
     }
     Ok(arn)
 }
@@ -122,8 +136,8 @@ async fn create(
     emit: Emit<'_>,
 ) -> Result<String, Fault> {
     let service = put.service.as_str();
-    let priority = priority(wanted);
-    let doing = format!("creating the listener rule for {service} (priority {priority})");
+    let (named, priority) = (named(put, wanted), priority(wanted));
+    let doing = format!("creating the {named}");
     let once = aws_sdk_elasticloadbalancingv2::config::Builder::new().retry_config(RetryConfig::disabled());
     let mut attempt = 1;
     loop {
@@ -138,9 +152,7 @@ async fn create(
             .config_override(once.clone())
             .send()
             .await;
-        let said = || {
-            emit(Fact::Changed(Changed::new("created", format!("listener rule for {service} (priority {priority})"))))
-        };
+        let said = || emit(Fact::Changed(Changed::new("created", named.clone())));
         let mut fault = match answer {
             Ok(answer) => {
                 said();
@@ -170,6 +182,12 @@ async fn create(
         tokio::time::sleep(Duration::from_millis(500 * attempt)).await;
         attempt += 1;
     }
+}
+
+/// How a rule is called.
+fn named(put: &PutRule, wanted: &Json) -> String {
+    let kind = if put.is_for_tests(wanted) { "test listener rule" } else { "listener rule" };
+    format!("{kind} for {} (priority {})", put.service, priority(wanted))
 }
 
 fn priority(wanted: &Json) -> i32 {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use runner_core::{
     plan::{Fault, MarkService, PutService, Service},
     report::{Changed, Fact},
-    workflow::Environment,
+    workflow::{Environment, Value},
 };
 use serde_json::{Value as Json, json};
 
@@ -42,6 +42,9 @@ pub async fn mark_service(clients: &Clients, env: &Environment, mark: &MarkServi
     let mut tags = tags_of(env, &mark.service);
     tags.push(json!({ "key": Service::MARK, "value": mark.mark }));
     tags.push(json!({ "key": Service::SCALES, "value": mark.scales.to_string() }));
+    if let Some(rule) = mark.test_rule.as_ref().and_then(Value::known) {
+        tags.push(json!({ "key": Service::TEST_RULE, "value": rule }));
+    }
     let body = json!({ "resourceArn": arn, "tags": tags });
     let doing = format!("marking ECS service ({}) in {}", mark.service, env.cluster_name());
     call!(clients.ecs(), tag_resource, body, doing)?;

@@ -14,7 +14,7 @@ use runner_core::{
         World,
     },
     report::{Changed, Fact, ServiceState},
-    service::{Facts, stack_key},
+    service::{Facts, stack_key, test_place},
     workflow::{Environment, Service, Value},
 };
 use serde_json::Value as Json;
@@ -111,10 +111,13 @@ pub(super) async fn act(
                 emit(Fact::Progress(format!("waiting {} s until resolvers have let go of the old record", put.after)));
                 tokio::time::sleep(std::time::Duration::from_secs(put.after.into())).await;
             }
-            let arn = deploy::put_rules(clients, put, emit).await?;
+            let leading = deploy::put_rules(clients, put, emit).await?;
             let service = put.service.clone();
             Ok(Box::new(move |world| {
-                world.rules.insert(service, Value::Known(arn));
+                if let Some(arn) = leading.tests {
+                    world.test_rules.insert(service.clone(), Value::Known(arn));
+                }
+                world.rules.insert(service, Value::Known(leading.users));
             }))
         }
         Action::PutService(put) => {
@@ -141,7 +144,13 @@ pub(super) async fn act(
         Action::MarkService(mark) => {
             let seen = world.service(&mark.service);
             let arn = seen.map(|seen| seen.arn.clone()).unwrap_or_default();
-            deploy::mark_service(clients, env, mark, &arn).await?;
+            let mut mark = mark.clone();
+            if let (Some(rule), Some(Value::Known(put))) = (&mut mark.test_rule, world.test_rules.get(&mark.service))
+                && rule.known().is_none()
+            {
+                *rule = Value::Known(put.clone());
+            }
+            deploy::mark_service(clients, env, &mark, &arn).await?;
             if seen.is_some_and(|seen| seen.mark.is_none()) && !done.updated(&mark.service) {
                 // Otherwise what was changed has been told.
                 emit(Fact::Changed(Changed::new(
@@ -149,7 +158,6 @@ pub(super) async fn act(
                     format!("ECS service {} in {}", mark.service, env.cluster_name()),
                 )));
             }
-            let mark = mark.clone();
             Ok(Box::new(move |world| world.assume_mark(&mark)))
         }
         Action::Follow(follow) => self::follow(edge, follow, world, done, emit).await,
@@ -267,8 +275,10 @@ async fn put_service(edge: &Edge<'_>, put: &PutService, world: &World, emit: Emi
     let doing = format!("putting ECS service ({}) in {}", put.service, edge.env.cluster_name());
     known(&doing, &put.revision)?;
     let mut input = put.input.clone();
-    if let Some(Value::Known(rule)) = world.rules.get(&put.service) {
-        fill(&mut input, &format!("${{rule.{}}}", put.service), rule);
+    for (kind, rules) in [("rule", &world.rules), ("test-rule", &world.test_rules)] {
+        if let Some(Value::Known(rule)) = rules.get(&put.service) {
+            fill(&mut input, &format!("${{{kind}.{}}}", put.service), rule);
+        }
     }
     all_known(&doing, &references(&input))?;
     if put.deploys {
@@ -314,6 +324,7 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
     };
     let containers = failed::containers(env, service, world, &output("LogGroupName").unwrap_or_default());
     let cluster = env.cluster_name();
+    let tried_at = test_place(env, service, &world.outputs(env));
     let following = Following {
         clients: &edge.clients,
         poller: &edge.poller,
@@ -322,11 +333,12 @@ async fn follow(edge: &Edge<'_>, follow: &Follow, world: &World, done: &Done, em
         groups: &groups,
         containers: &containers,
         runs_tasks: world.abilities.runs_tasks,
+        tried_at: tried_at.as_deref(),
         attaches: !done.updated(&follow.service),
     };
     let followed = deploy::follow(&following, emit).await?;
     if followed.ending.verdict != Verdict::Succeeded {
-        let mut failure = failed::failure(env, follow, &followed);
+        let mut failure = failed::failure(env, follow, &followed, following.tried_at);
         failure.not_undone = done.ran(&follow.service);
         if let Some(words) = give_up::give_up(edge, follow, &followed, following.attaches, emit).await {
             failure.users = Some(failure.users.map_or(words.clone(), |users| format!("{users}; {words}")));

@@ -6,7 +6,7 @@ use futures_util::{StreamExt, stream};
 use runner_core::{
     plan::{Ask, Fault, NotChecked, Observed, World},
     stages::pipeline,
-    workflow::{Environment, LoadBalancer},
+    workflow::Environment,
 };
 
 use super::{Options, edge::Edge, look};
@@ -27,11 +27,7 @@ pub async fn observe(env: &Environment, options: &Options) -> Result<(World, Obs
     let mut observed = Observed::default();
     let families = env.services.keys().map(|service| Ask::TaskDefinition { family: env.family(service) });
     soft(&edge, families.collect(), &mut world, &mut observed, "task definitions").await?;
-    let listener = match &env.load_balancer {
-        LoadBalancer::Existing { listener, .. } => Some(listener.clone()),
-        LoadBalancer::Managed { .. } => world.output(env, "edge", "ListenerArn").known().map(str::to_owned),
-    };
-    let rules = listener.into_iter().map(|listener| Ask::ListenerRules { listener }).collect();
+    let rules = world.listeners(env).into_iter().map(|listener| Ask::ListenerRules { listener }).collect();
     soft(&edge, rules, &mut world, &mut observed, "listener rules").await?;
     scaling(&edge, &world, &mut observed).await?;
     let names: BTreeSet<String> = world.parameters.keys().cloned().collect();

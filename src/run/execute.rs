@@ -7,9 +7,9 @@ use std::{
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use runner_core::{
-    plan::{Action, Change, NodeId, Plan, Refusal, Replacement, StackMove, World},
+    plan::{Action, Change, Known, NodeId, Plan, Refusal, Replacement, StackMove, World},
     report::Fact,
-    service::stack_key,
+    service::{Facts, stack_key},
     stages::Step,
 };
 
@@ -101,6 +101,7 @@ impl Run<'_> {
             services: services.map(|(name, seen)| (name.clone(), seen.clone())).collect(),
             images: world.images.clone(),
             rules: world.rules.clone(),
+            test_rules: world.test_rules.clone(),
             ..World::default()
         }
     }
@@ -143,8 +144,13 @@ impl Run<'_> {
                 let world = self.glance(step);
                 let learn = act::act(self.edge, action, &world, &self.done, emit).await?;
                 learn(&mut self.world());
-                // What another run made is looked at again; what we made ourselves is as we decided.
-                attached = matches!(action, Action::PutStack(put) if put.step == StackMove::Attach);
+                // What another run made is looked at again; what we made ourselves is as we decided, but for a rule made anew
+                // under another ARN than the service names.
+                attached = match action {
+                    Action::PutStack(put) => put.step == StackMove::Attach,
+                    Action::PutRule(put) => self.is_another_rule(&world, &put.service),
+                    _ => false,
+                };
                 if attached {
                     break;
                 }
@@ -154,6 +160,17 @@ impl Run<'_> {
             }
         }
         Ok(acted)
+    }
+
+    /// Whether a rule of the service's was known by another ARN before than it is now.
+    fn is_another_rule(&self, before: &World, service: &str) -> bool {
+        let env = self.edge.env;
+        let rules = |world: &World| {
+            let known = Known { env, world };
+            [known.rule(service), known.test_rule(service)]
+        };
+        let now = rules(&self.world());
+        rules(before).iter().zip(&now).any(|(before, now)| before.known().is_some() && before != now)
     }
 
     async fn decide(&self, step: &Step, emit: &(dyn Fn(Fact) + Send + Sync), again: bool) -> Result<Vec<Action>, Stop> {

@@ -35,8 +35,8 @@ pub(super) fn containers(env: &Environment, service: &Service, world: &World, lo
     all.iter().map(read).collect()
 }
 
-/// What is said of a verdict that is not good.
-pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed) -> Failure {
+/// What is said of a verdict that is not good. `tried_at`: where the new revision is tried while it has test traffic.
+pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed, tried_at: Option<&str>) -> Failure {
     let verb = match followed.ending.verdict {
         Verdict::RolledBack => "was rolled back",
         Verdict::Superseded => "was superseded by a newer deployment",
@@ -49,7 +49,7 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed) -
     failure.fault.exit = failure.exit;
     diagnose(env, &follow.service, &followed.evidence, &mut failure);
     failure.users = users(follow, followed);
-    failure.paused = paused(env, follow, followed).map(Box::new);
+    failure.paused = paused(env, follow, followed, tried_at).map(Box::new);
     if failure.remedy.is_none() {
         failure.remedy = match followed.ending.verdict {
             Verdict::Superseded => None,
@@ -63,9 +63,10 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed) -
     failure
 }
 
-/// A paused deployment: where it stands, and which revisions stand beside each other.
-fn paused(env: &Environment, follow: &Follow, followed: &Followed) -> Option<Paused> {
+/// A paused deployment: where it stands, which revisions stand beside each other, and where the new one is tried.
+fn paused(env: &Environment, follow: &Follow, followed: &Followed, tried_at: Option<&str>) -> Option<Paused> {
     let pause = followed.ending.pause.clone()?;
+    let tried_at = tried_at.filter(|_| followed.on_test).map(str::to_owned);
     let strategy = match env.services.get(&follow.service)?.deploy.strategy {
         Strategy::Rolling => "rolling deployment",
         Strategy::BlueGreen => "blue-green",
@@ -82,7 +83,7 @@ fn paused(env: &Environment, follow: &Follow, followed: &Followed) -> Option<Pau
     let rollouts = followed.service.iter().flat_map(|seen| &seen.deployments);
     let mut revisions: Vec<Standing> = rollouts.filter(|rollout| rollout.desired > 0).map(standing).collect();
     revisions.sort_by_key(|standing| !standing.is_new);
-    Some(Paused { strategy, pause, revisions })
+    Some(Paused { strategy, pause, revisions, tried_at })
 }
 
 /// `:42`

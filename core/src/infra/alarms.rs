@@ -190,7 +190,7 @@ mod tests {
     fn a_listener_names_its_load_balancer() {
         let listener =
             "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/main/50dc6c49/f2f7dc8e".to_owned();
-        let balancer = LoadBalancer::Existing { listener, security_group: "sg-0abc".into() };
+        let balancer = LoadBalancer::Existing { listener, security_group: "sg-0abc".into(), test_listener: None };
         assert_eq!(balancer.existing_full_name(), Some("app/main/50dc6c49"));
     }
 }

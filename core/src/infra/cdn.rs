@@ -120,7 +120,7 @@ pub(super) fn secret_value(arn: &Json) -> Json {
 /// The rate limit where the client's own address is seen, and the list of addresses that behave badly. The other
 /// managed rules look at the request at the load balancer.
 fn web_acl(template: &mut Template, env: &Environment) -> Option<Json> {
-    let LoadBalancer::Managed { waf: Some(waf) } = &env.load_balancer else { return None };
+    let LoadBalancer::Managed { waf: Some(waf), .. } = &env.load_balancer else { return None };
     let rules = vec![firewall::by_address(waf), firewall::managed("AWSManagedRulesAmazonIpReputationList", waf.block)];
     template.add(
         "WebAcl",
@@ -328,7 +328,7 @@ mod tests {
         let rate = &it["Rules"][0]["Statement"]["RateBasedStatement"];
         assert_eq!((&rate["AggregateKeyType"], &rate["Limit"]), (&json!("IP"), &json!(2000)));
         let mut env = environment("production");
-        env.load_balancer = LoadBalancer::Managed { waf: None };
+        env.load_balancer = LoadBalancer::Managed { waf: None, test_listener: None };
         assert!(config(&env).get("WebACLId").is_none());
     }
 

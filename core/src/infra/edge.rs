@@ -35,7 +35,7 @@ pub const ORIGIN_SECRET_ARN: Export =
 
 /// The edge's stack, where a service is routed and the listener is ours.
 pub fn stacks(env: &Environment) -> Vec<StackDesired> {
-    let LoadBalancer::Managed { waf } = &env.load_balancer else { return Vec::new() };
+    let LoadBalancer::Managed { waf, .. } = &env.load_balancer else { return Vec::new() };
     if env.routed().next().is_none() {
         return Vec::new();
     }
@@ -79,15 +79,12 @@ fn load_balancer(template: &mut Template, env: &Environment) {
     template.export(&LOAD_BALANCER_ZONE, attribute("LoadBalancer", "CanonicalHostedZoneID"));
 }
 
-/// With a certificate 80 sends everyone to 443, which carries the rules; without one 80 carries them. What no rule
-/// claims is answered by the load balancer itself.
+/// With a certificate 80 sends everyone to 443, which carries the rules; without one 80 carries them.
 fn listeners(template: &mut Template, env: &Environment) {
-    let nothing_here = json!([{
-        "Type": "fixed-response",
-        "FixedResponseConfig": { "StatusCode": "404", "ContentType": "text/plain", "MessageBody": "not found" },
-    }]);
+    let balancer = reference("LoadBalancer");
     if env.domain.is_none() {
-        template.add("HttpListener", listener("HTTP", 80, nothing_here));
+        let http = of_rules(template, env, balancer, 80);
+        template.add("HttpListener", http);
         template.export(&HTTP_LISTENER_ARN, reference("HttpListener"));
         template.export(&LISTENER_ARN, reference("HttpListener"));
         return;
@@ -96,24 +93,38 @@ fn listeners(template: &mut Template, env: &Environment) {
         "Type": "redirect",
         "RedirectConfig": { "Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301" },
     }]);
-    let certificate = template.import(&certificate::CERTIFICATE_ARN);
-    let mut https = listener("HTTPS", 443, nothing_here);
-    https.properties.insert("Certificates".into(), json!([{ "CertificateArn": certificate }]));
-    // TLS 1.2 at least, 1.3 where the client has it; the default policy of a template is from 2016.
-    // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
-    https.properties.insert("SslPolicy".into(), "ELBSecurityPolicy-TLS13-1-2-2021-06".into());
-    template.add("HttpListener", listener("HTTP", 80, to_https));
+    let https = of_rules(template, env, balancer.clone(), 443);
+    template.add("HttpListener", listener(balancer, "HTTP", 80, to_https));
     template.add("HttpsListener", https);
     template.export(&HTTP_LISTENER_ARN, reference("HttpListener"));
     template.export(&HTTPS_LISTENER_ARN, reference("HttpsListener"));
     template.export(&LISTENER_ARN, reference("HttpsListener"));
 }
 
-fn listener(protocol: &str, port: u16, actions: Json) -> Resource {
+/// A listener that carries the services' rules: with TLS where there is a certificate. What no rule claims is answered by
+/// the load balancer itself.
+pub(super) fn of_rules(template: &mut Template, env: &Environment, balancer: Json, port: u16) -> Resource {
+    let nothing_here = json!([{
+        "Type": "fixed-response",
+        "FixedResponseConfig": { "StatusCode": "404", "ContentType": "text/plain", "MessageBody": "not found" },
+    }]);
+    if env.domain.is_none() {
+        return listener(balancer, "HTTP", port, nothing_here);
+    }
+    let certificate = template.import(&certificate::CERTIFICATE_ARN);
+    let mut https = listener(balancer, "HTTPS", port, nothing_here);
+    https.properties.insert("Certificates".into(), json!([{ "CertificateArn": certificate }]));
+    // TLS 1.2 at least, 1.3 where the client has it; the default policy of a template is from 2016.
+    // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+    https.properties.insert("SslPolicy".into(), "ELBSecurityPolicy-TLS13-1-2-2021-06".into());
+    https
+}
+
+fn listener(balancer: Json, protocol: &str, port: u16, actions: Json) -> Resource {
     Resource::new(
         "AWS::ElasticLoadBalancingV2::Listener",
         json!({
-            "LoadBalancerArn": reference("LoadBalancer"),
+            "LoadBalancerArn": balancer,
             "Protocol": protocol,
             "Port": port,
             "DefaultActions": actions,
@@ -176,7 +187,8 @@ mod tests {
     #[test]
     fn there_is_no_edge_without_a_route_or_with_a_listener_of_the_users() {
         let mut env = environment("staging");
-        env.load_balancer = LoadBalancer::Existing { listener: "arn".into(), security_group: "sg-1".into() };
+        env.load_balancer =
+            LoadBalancer::Existing { listener: "arn".into(), security_group: "sg-1".into(), test_listener: None };
         assert_eq!(stacks(&env), []);
         let mut env = environment("staging");
         for service in env.services.values_mut() {

@@ -143,7 +143,8 @@ mod tests {
     fn r17_managed_rules_count_first_and_block_when_the_file_says_so() {
         let mut env = environment("staging");
         assert_eq!(named(&rules(&env), "AWSManagedRulesSQLiRuleSet")["OverrideAction"], json!({ "Count": {} }));
-        env.load_balancer = LoadBalancer::Managed { waf: Some(Waf { block: true, rate_limit: 500 }) };
+        env.load_balancer =
+            LoadBalancer::Managed { waf: Some(Waf { block: true, rate_limit: 500 }), test_listener: None };
         let rules = rules(&env);
         assert_eq!(named(&rules, "AWSManagedRulesSQLiRuleSet")["OverrideAction"], json!({ "None": {} }));
         assert_eq!(named(&rules, "rate-limit")["Statement"]["RateBasedStatement"]["Limit"], 500);
@@ -178,7 +179,7 @@ mod tests {
     #[test]
     fn r17_there_is_no_web_acl_unless_the_file_asks_for_one() {
         let mut env = environment("staging");
-        env.load_balancer = LoadBalancer::Managed { waf: None };
+        env.load_balancer = LoadBalancer::Managed { waf: None, test_listener: None };
         assert!(only(edge::stacks(&env)).resources.values().all(|it| !it.kind.starts_with("AWS::WAFv2")));
     }
 }

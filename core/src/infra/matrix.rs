@@ -42,6 +42,7 @@ const SWITCHES: &[Switch] = &[
             listener: "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/shared/50dc6c495c0c9188/f2f7dc8efc522ab2"
                 .into(),
             security_group: "sg-0123456789abcdef0".into(),
+            test_listener: None,
         };
     }),
     ("existing-database", |env| {
@@ -62,6 +63,31 @@ const SWITCHES: &[Switch] = &[
         }
     }),
     ("blue-green", |env| api(env).deploy.strategy = Strategy::BlueGreen),
+    ("test-listener", |env| {
+        api(env).deploy.strategy = Strategy::BlueGreen;
+        tested(env);
+    }),
+    ("test-listener-without-domain", |env| {
+        env.domain = None;
+        env.services.remove("api");
+        let web = env.services.get_mut("web").unwrap();
+        (web.host, web.default_route, web.redirect_from) = (None, true, Vec::new());
+        web.deploy.strategy = Strategy::Canary { percent: 5.0, bake_minutes: 10 };
+        web.depends_on.clear();
+        env.cdn = None;
+        tested(env);
+    }),
+    ("existing-test-listener", |env| {
+        api(env).deploy.strategy = Strategy::BlueGreen;
+        let listener = |id: &str| {
+            format!("arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/shared/50dc6c495c0c9188/{id}")
+        };
+        env.load_balancer = LoadBalancer::Existing {
+            listener: listener("f2f7dc8efc522ab2"),
+            security_group: "sg-0123456789abcdef0".into(),
+            test_listener: Some(listener("0467ef3c8400ae65")),
+        };
+    }),
     ("linear", |env| api(env).deploy.strategy = Strategy::Linear { percent: 10.0, bake_minutes: 5 }),
     ("known-provider-and-ids", |env| {
         let identity = env.identity.as_mut().unwrap();
@@ -85,8 +111,11 @@ const SWITCHES: &[Switch] = &[
         api(env).tls = true;
         api(env).platform = Platform::LinuxArm64;
     }),
-    ("waf-blocks", |env| env.load_balancer = LoadBalancer::Managed { waf: Some(Waf { block: true, rate_limit: 500 }) }),
-    ("no-waf", |env| env.load_balancer = LoadBalancer::Managed { waf: None }),
+    ("waf-blocks", |env| {
+        env.load_balancer =
+            LoadBalancer::Managed { waf: Some(Waf { block: true, rate_limit: 500 }), test_listener: None }
+    }),
+    ("no-waf", |env| env.load_balancer = LoadBalancer::Managed { waf: None, test_listener: None }),
     ("another-region", |env| {
         env.region = "eu-west-1".into();
         if let Some(cdn) = &mut env.cdn {
@@ -94,7 +123,7 @@ const SWITCHES: &[Switch] = &[
         }
     }),
     ("cdn-without-waf", |env| {
-        env.load_balancer = LoadBalancer::Managed { waf: None };
+        env.load_balancer = LoadBalancer::Managed { waf: None, test_listener: None };
         env.cdn = Some(Cdn { service: "web".into(), cache: vec!["/assets/*".into(), "/_next/static/*".into()] });
     }),
     ("cdn-without-zone", |env| {
@@ -124,6 +153,7 @@ const SWITCHES: &[Switch] = &[
             listener: "arn:aws:elasticloadbalancing:us-east-1:111122223333:listener/app/shared/50dc6c495c0c9188/f2f7dc8efc522ab2"
                 .into(),
             security_group: "sg-0123456789abcdef0".into(),
+            test_listener: None,
         };
         env.database = Some(Database::Existing {
             url: "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf".into(),
@@ -184,6 +214,12 @@ const SWITCHES: &[Switch] = &[
 
 fn api(env: &mut Environment) -> &mut Service {
     env.services.get_mut("api").unwrap()
+}
+
+fn tested(env: &mut Environment) {
+    if let LoadBalancer::Managed { test_listener, .. } = &mut env.load_balancer {
+        *test_listener = Some(TestListener { port: 9443, allow_from: vec!["203.0.113.0/24".into()] });
+    }
 }
 
 fn egress(env: &mut Environment, egress: Egress) {

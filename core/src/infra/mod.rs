@@ -30,6 +30,7 @@ mod roles;
 mod service_roles;
 pub mod services;
 mod template;
+pub mod test_listener;
 mod ways;
 
 pub use alarms::physical_names as alarm_names;
@@ -140,6 +141,12 @@ pub const STACKS: &[StackKind] = &[
         stage: "bootstrap-edge",
         makes: "load balancer, listeners, WAF",
         stacks: edge::stacks,
+        of_service: None,
+    },
+    StackKind {
+        stage: "bootstrap-test-listener",
+        makes: "the listener on which a new version is tried before it has traffic",
+        stacks: test_listener::stacks,
         of_service: None,
     },
     StackKind {
@@ -262,7 +269,7 @@ mod tests {
         }
         let listed: BTreeSet<String> = STACKS
             .iter()
-            .map(|kind| kind.stage.trim_start_matches("bootstrap-").trim_end_matches("-stacks").to_owned())
+            .map(|kind| kind.stage.trim_start_matches("bootstrap-").trim_end_matches("-stacks").replace('-', "_"))
             .collect();
         assert_eq!(listed, files);
     }

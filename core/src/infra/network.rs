@@ -7,7 +7,10 @@ use serde_json::{Value as Json, json};
 
 use super::export::joined;
 use super::groups::{Rule, group};
-use super::{Export, Holds, Keep, Resource, StackDesired, Template, attribute, pascal, reference, roles, substitute};
+use super::{
+    Export, Holds, Keep, Resource, StackDesired, Template, attribute, pascal, reference, roles, substitute,
+    test_listener,
+};
 use crate::iam::{Policy, Statement};
 use crate::workflow::{Database, Egress, Environment, LoadBalancer, Network, SecretSource};
 
@@ -354,6 +357,7 @@ fn load_balancer_group(template: &mut Template, env: &Environment, place: &Place
             if env.domain.is_some() {
                 ingress.push(Rule::range(internet(), 443, "HTTPS from the internet"));
             }
+            ingress.extend(test_listener::ingress(env));
             let egress = [Rule::all_ports(place.range.clone(), "tasks")];
             template.add(
                 "LoadBalancerSecurityGroup",

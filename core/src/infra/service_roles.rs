@@ -92,9 +92,13 @@ pub fn infrastructure(template: &mut Template, env: &Environment, service: &Serv
         vec![json!("*")],
     );
     let listeners = match &env.load_balancer {
-        LoadBalancer::Existing { listener, .. } => {
-            let rules = listener.replacen(":listener/", ":listener-rule/", 1);
-            vec![json!(listener), json!(format!("{rules}/*"))]
+        LoadBalancer::Existing { listener, test_listener, .. } => {
+            let tested = test_listener.iter().filter(|_| env.is_tested(service));
+            let with_rules = |listener: &String| {
+                let rules = listener.replacen(":listener/", ":listener-rule/", 1);
+                [json!(listener), json!(format!("{rules}/*"))]
+            };
+            std::iter::once(listener).chain(tested).flat_map(with_rules).collect()
         }
         LoadBalancer::Managed { .. } => {
             template.import(&edge::LOAD_BALANCER_FULL_NAME);

@@ -133,10 +133,29 @@ fn a_shift_of_traffic_has_a_second_target_group_and_a_role_for_these_only() {
 fn a_shift_behind_a_listener_of_the_users_may_touch_its_rules_only() {
     let mut env = environment("production");
     let listener = "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/shared/0/1";
-    env.load_balancer =
-        crate::workflow::LoadBalancer::Existing { listener: listener.into(), security_group: "sg-1".into() };
+    env.load_balancer = crate::workflow::LoadBalancer::Existing {
+        listener: listener.into(),
+        security_group: "sg-1".into(),
+        test_listener: None,
+    };
     let shift = statements(&of(&env, "api"), "InfrastructureRole").remove(1);
     assert_eq!(shift.2, json!([listener, "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/shared/0/1/*"]));
+}
+
+#[test]
+fn a_shift_of_test_traffic_may_touch_the_rules_of_the_test_listener_too() {
+    let listener = |id: &str| format!("arn:aws:elasticloadbalancing:us-east-1:1:listener/app/shared/0/{id}");
+    let rules = |id: &str| format!("arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/shared/0/{id}/*");
+    let mut env = environment("production");
+    env.load_balancer = crate::workflow::LoadBalancer::Existing {
+        listener: listener("1"),
+        security_group: "sg-1".into(),
+        test_listener: Some(listener("2")),
+    };
+    let shift = |env: &Environment| statements(&of(env, "api"), "InfrastructureRole").remove(1).2;
+    assert_eq!(shift(&env), json!([listener("1"), rules("1"), listener("2"), rules("2")]));
+    env.services.get_mut("api").unwrap().deploy.test_listener = false;
+    assert_eq!(shift(&env), json!([listener("1"), rules("1")]));
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub fn environment(name: &str) -> Environment {
             parameters: BTreeMap::new(),
             password_generation: 1,
         })),
-        load_balancer: LoadBalancer::Managed { waf: Some(Waf { block: false, rate_limit: 2000 }) },
+        load_balancer: LoadBalancer::Managed { waf: Some(Waf { block: false, rate_limit: 2000 }), test_listener: None },
         cdn: production.then(|| Cdn { service: "web".into(), cache: vec!["/_next/static/*".into()] }),
         monitoring: Monitoring { notify: Some("ops@finance-app.com".into()), log_retention_days: 30, tracing: false },
         services: [api, web].into_iter().map(|service| (service.name.clone(), service)).collect(),
@@ -133,6 +133,7 @@ pub fn service(name: &str, cpu: u32, memory: u32, context: &str) -> Service {
             maximum_percent: 200,
             alarms: Vec::new(),
             alternate_target_group: false,
+            test_listener: true,
             pause: Vec::new(),
             pause_timeout_minutes: 1440,
             hooks: Vec::new(),
@@ -174,4 +175,14 @@ pub fn template(stack: StackDesired) -> Template {
         Body::Rendered(template) => template,
         Body::Own { .. } => panic!("{} is not a template of ours", stack.key),
     }
+}
+
+/// The environment with a test listener, on which its api answers.
+pub fn tested(mut env: Environment) -> Environment {
+    env.services.get_mut("api").unwrap().deploy.strategy = Strategy::BlueGreen;
+    if let LoadBalancer::Managed { test_listener, .. } = &mut env.load_balancer {
+        let allow_from = vec!["203.0.113.0/24".into(), "198.51.100.7/32".into()];
+        *test_listener = Some(TestListener { port: 9443, allow_from });
+    }
+    env
 }

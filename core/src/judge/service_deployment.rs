@@ -103,6 +103,16 @@ impl ServiceDeployment {
         matches!(self.status.as_str(), "SUCCESSFUL" | "STOPPED" | "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED")
     }
 
+    /// Whether test traffic goes to what is being deployed, where there is a test listener: from the end of its shift on.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-how-it-works.html>
+    pub fn is_on_test(&self) -> bool {
+        let shifted = !matches!(
+            self.stage.as_str(),
+            "" | "RECONCILE_SERVICE" | "PRE_SCALE_UP" | "SCALE_UP" | "POST_SCALE_UP" | "TEST_TRAFFIC_SHIFT"
+        );
+        shifted && matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS")
+    }
+
     /// The hook that waits for a person.
     pub fn awaiting(&self) -> Option<&Hook> {
         self.hooks.iter().find(|hook| hook.status == "AWAITING_ACTION")
@@ -277,5 +287,22 @@ mod tests {
         );
         assert_eq!(read(json!({ "status": "STOPPED" })), "stopped");
         assert_eq!(ServiceDeployment::read(&json!({ "status": "STOPPED" })).why(true), "somebody stopped it");
+    }
+
+    #[test]
+    fn test_traffic_is_on_what_is_deployed_from_the_end_of_its_shift_until_the_end() {
+        let on_test = |status: &str, stage: &str| {
+            let (status, stage) = (status.to_owned(), stage.to_owned());
+            ServiceDeployment { status, stage, ..Default::default() }.is_on_test()
+        };
+        for stage in ["", "PRE_SCALE_UP", "SCALE_UP", "POST_SCALE_UP", "TEST_TRAFFIC_SHIFT"] {
+            assert!(!on_test("IN_PROGRESS", stage), "{stage}");
+        }
+        for stage in
+            ["POST_TEST_TRAFFIC_SHIFT", "PRE_PRODUCTION_TRAFFIC_SHIFT", "PRODUCTION_TRAFFIC_SHIFT", "BAKE_TIME"]
+        {
+            assert!(on_test("IN_PROGRESS", stage), "{stage}");
+            assert!(!on_test("ROLLBACK_IN_PROGRESS", stage), "{stage}");
+        }
     }
 }

@@ -29,6 +29,7 @@ fn service(running: u32, mut deployments: Vec<Deployment>) -> Observation {
             revision: Value::Known("api:2".into()),
             mark: None,
             scales: false,
+            test_rule: None,
             desired: 2,
             running,
             pending: 0,

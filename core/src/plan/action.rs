@@ -180,7 +180,7 @@ pub struct RunTask {
 pub struct PutRule {
     /// The service.
     pub service: String,
-    /// CreateRule's inputs, in the order of their priorities: the service's own rule, then its redirects.
+    /// CreateRule's inputs: the service's own rule, then its redirects, then the one on the test listener.
     pub rules: Vec<Json>,
     /// The service's target groups. After a shift either may be the live one, so a rule to either is its rule.
     pub groups: Vec<String>,
@@ -214,6 +214,9 @@ pub struct MarkService {
     pub mark: String,
     /// Whether it has autoscaling.
     pub scales: bool,
+    /// Its rule on the test listener, empty once it has none any more; `None` where it never had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test_rule: Option<Value>,
 }
 
 /// See [`Action::PutScaling`].
@@ -319,6 +322,8 @@ pub struct DeleteRules {
     pub service: String,
     /// The listener's ARN.
     pub listener: String,
+    /// It is the test listener.
+    pub tests: bool,
     /// The rules' ARNs: redirects first, since they are known by the rule that leads to the service.
     pub rules: Vec<String>,
 }
@@ -352,6 +357,18 @@ pub struct DeleteImages {
     pub tags: Option<BTreeSet<String>>,
     /// How many images that is.
     pub images: usize,
+}
+
+impl PutRule {
+    /// The listener that leads users to the service.
+    pub fn listener(&self) -> &str {
+        self.rules.first().and_then(|rule| rule["ListenerArn"].as_str()).unwrap_or_default()
+    }
+
+    /// Whether one of its rules is on the test listener: on another than the first.
+    pub fn is_for_tests(&self, rule: &Json) -> bool {
+        rule["ListenerArn"] != self.listener()
+    }
 }
 
 impl Action {

@@ -34,6 +34,11 @@ impl World {
                 self.rules
                     .entry(put.service.clone())
                     .or_insert_with(|| Value::Pending(format!("${{rule.{}}}", put.service)));
+                if put.rules.iter().any(|rule| put.is_for_tests(rule)) {
+                    self.test_rules
+                        .entry(put.service.clone())
+                        .or_insert_with(|| Value::Pending(format!("${{test-rule.{}}}", put.service)));
+                }
             }
             Action::PutService(put) => self.assume_service(put),
             Action::PutScaling(put) => {
@@ -106,6 +111,7 @@ impl World {
             revision: put.revision.clone(),
             mark: before.as_ref().and_then(|seen| seen.mark.clone()),
             scales: before.as_ref().is_some_and(|seen| seen.scales),
+            test_rule: before.as_ref().and_then(|seen| seen.test_rule.clone()),
             desired,
             running: before.as_ref().map(|seen| seen.running).unwrap_or_default(),
             pending: 0,
@@ -129,7 +135,9 @@ impl World {
                 if let Some(rules) = self.listener_rules.get_mut(&delete.listener) {
                     rules.retain(|rule| !delete.rules.contains(&rule.arn));
                 }
-                self.rules.remove(&delete.service);
+                for rules in [&mut self.rules, &mut self.test_rules] {
+                    rules.retain(|_, rule| rule.known().is_none_or(|arn| !delete.rules.iter().any(|it| it == arn)));
+                }
             }
             Action::DeleteRevisions(delete) => {
                 self.revisions.insert(delete.family.clone(), Vec::new());
@@ -164,6 +172,9 @@ impl World {
         if let Some(Some(service)) = self.services.get_mut(&mark.service) {
             service.mark = Some(mark.mark.clone());
             service.scales = mark.scales;
+            if let Some(rule) = &mark.test_rule {
+                service.test_rule = Some(rule.shown().to_owned()).filter(|rule| !rule.is_empty());
+            }
         }
     }
 

@@ -178,15 +178,6 @@ impl Found<'_> {
         }
     }
 
-    fn listener(&self) -> Option<String> {
-        match &self.env.load_balancer {
-            LoadBalancer::Existing { listener, .. } => Some(listener.clone()),
-            LoadBalancer::Managed { .. } => {
-                self.world.output(self.env, "edge", "ListenerArn").known().map(str::to_owned)
-            }
-        }
-    }
-
     fn groups(&self, service: &str) -> Vec<String> {
         let output = |name: &str| self.world.output(self.env, &stack_key(service), name).known().map(str::to_owned);
         ["TargetGroupArn", "AlternateTargetGroupArn"].into_iter().filter_map(output).collect()
@@ -194,14 +185,17 @@ impl Found<'_> {
 
     /// Conditions and priorities; which of two groups gets how much is ECS's.
     fn rules(&mut self, service: &Service, desired: &DesiredService) {
-        let Some(all) = self.listener().and_then(|listener| self.world.listener_rules.get(&listener)) else { return };
-        let own = ListenerRule::of_service(all, &self.groups(&service.name));
+        let groups = self.groups(&service.name);
         let wanted = desired.rules.json.as_array().cloned().unwrap_or_default();
         for rule in &wanted {
+            let listener = rule["ListenerArn"].as_str().unwrap_or_default();
+            let Some(all) = self.world.listener_rules.get(listener) else { continue };
+            let own = ListenerRule::of_service(all, &groups);
             let redirects = rule.pointer("/Actions/0/Type").is_some_and(|kind| kind == "redirect");
             let seen = own.iter().find(|seen| seen.redirect.is_some() == redirects);
             let priority = rule["Priority"].as_u64().unwrap_or_default();
-            let what = format!("listener rule for {} (priority {priority})", service.name);
+            let kind = if self.world.listener(self.env).as_deref() == Some(listener) { "" } else { "test " };
+            let what = format!("{kind}listener rule for {} (priority {priority})", service.name);
             let remedy = self.world.service(&service.name).map(put_back).unwrap_or_default();
             let Some(seen) = seen else {
                 self.say(what, Drifted::Absent, Vec::new(), remedy);
@@ -249,8 +243,9 @@ impl Found<'_> {
         if !matches!(self.env.load_balancer, LoadBalancer::Managed { .. }) {
             return;
         }
-        let Some(listener) = self.listener() else { return };
-        let all = self.world.listener_rules.get(&listener).cloned().unwrap_or_default();
+        let listeners = self.world.listeners(self.env);
+        let rules = listeners.iter().filter_map(|listener| self.world.listener_rules.get(listener));
+        let all: Vec<ListenerRule> = rules.flatten().cloned().collect();
         let groups: Vec<String> = self.env.services.keys().flat_map(|service| self.groups(service)).collect();
         let ours: Vec<&ListenerRule> = ListenerRule::of_service(&all, &groups);
         let foreign = all.iter().filter(|rule| rule.priority.is_some() && !ours.contains(rule));

@@ -1,6 +1,6 @@
 //! `Known`: the facts that renderings ask for, answered from a `World`.
 
-use super::{DesiredService, World};
+use super::{DesiredService, World, listener_rule::is_rule_of};
 use crate::{
     infra::{cdn, dns, edge, pascal},
     service::{Facts, Origin},
@@ -21,6 +21,14 @@ impl Known<'_> {
     fn settled_output(&self, export: &crate::infra::Export) -> Option<Value> {
         let stack = self.world.stacks.get(&self.env.stack_name(&export.stack))?;
         stack.outputs.get(&*export.name).filter(|_| stack.status.is_settled()).cloned()
+    }
+
+    /// The rule that the service names: a rule keeps its ARN, and to name another deploys. One of another listener is
+    /// not the one that is put.
+    fn named_rule(&self, service: &str, key: &str, listener: Option<String>) -> Option<Value> {
+        let rule = self.world.service(service)?.json["loadBalancers"][0]["advancedConfiguration"][key].as_str()?;
+        let is_of_another = listener.is_some_and(|listener| !is_rule_of(rule, &listener));
+        (!is_of_another).then(|| rule.into())
     }
 }
 
@@ -63,7 +71,6 @@ impl Facts for Known<'_> {
         DesiredService::of(self.env, service, self.world).revision(self.env, self.world).unwrap_or_else(pending)
     }
 
-    /// The rule that was put, or the one the service names: a rule keeps its ARN, and to name another deploys.
     /// Only once the service's names are seen to lead to the CDN: by the records of ours, or by looking them up.
     fn origin(&self, service: &str) -> Option<Origin> {
         let (_, behind) = cdn::wanted(self.env).filter(|(_, behind)| behind.name == service)?;
@@ -90,11 +97,13 @@ impl Facts for Known<'_> {
 
     fn rule(&self, service: &str) -> Value {
         let put = self.world.rules.get(service).cloned();
-        let named = || {
-            let seen = &self.world.service(service)?.json;
-            let rule = &seen["loadBalancers"][0]["advancedConfiguration"]["productionListenerRule"];
-            rule.as_str().map(Value::from)
-        };
+        let named = || self.named_rule(service, "productionListenerRule", self.world.listener(self.env));
         put.or_else(named).unwrap_or_else(|| Value::Pending(format!("${{rule.{service}}}")))
+    }
+
+    fn test_rule(&self, service: &str) -> Value {
+        let put = self.world.test_rules.get(service).cloned();
+        let named = || self.named_rule(service, "testListenerRule", self.world.test_listener(self.env));
+        put.or_else(named).unwrap_or_else(|| Value::Pending(format!("${{test-rule.{service}}}")))
     }
 }

@@ -2,6 +2,12 @@
 
 use serde::Serialize;
 
+use super::World;
+use crate::{
+    infra::{edge, test_listener},
+    workflow::{Environment, LoadBalancer},
+};
+
 /// A rule. <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_Rule.html>
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ListenerRule {
@@ -35,9 +41,51 @@ impl ListenerRule {
     }
 }
 
+/// Whether a rule is one of a listener's: `…:listener-rule/app/NAME/ID/LISTENER/RULE` of `…:listener/app/NAME/ID/LISTENER`.
+pub fn is_rule_of(rule: &str, listener: &str) -> bool {
+    let of = listener.replacen(":listener/", ":listener-rule/", 1);
+    rule.strip_prefix(&of).is_some_and(|rest| rest.starts_with('/'))
+}
+
+impl World {
+    /// The listener that leads users to services, where it is known.
+    pub fn listener(&self, env: &Environment) -> Option<String> {
+        match &env.load_balancer {
+            LoadBalancer::Existing { listener, .. } => Some(listener.clone()),
+            LoadBalancer::Managed { .. } => {
+                self.output(env, edge::KEY, &edge::LISTENER_ARN.name).known().map(str::to_owned)
+            }
+        }
+    }
+
+    /// The test listener, where it is known: also one that stands though it left the file.
+    pub fn test_listener(&self, env: &Environment) -> Option<String> {
+        match &env.load_balancer {
+            LoadBalancer::Existing { test_listener, .. } => test_listener.clone(),
+            LoadBalancer::Managed { .. } => {
+                let output = self.output(env, test_listener::KEY, &test_listener::LISTENER_ARN.name);
+                output.known().map(str::to_owned)
+            }
+        }
+    }
+
+    /// Every listener that may have rules of services, the users' first.
+    pub fn listeners(&self, env: &Environment) -> Vec<String> {
+        self.listener(env).into_iter().chain(self.test_listener(env)).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rule_is_of_the_listener_whose_arn_it_begins_with() {
+        let rule = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/main/50dc/f2f7/9683";
+        assert!(is_rule_of(rule, "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/main/50dc/f2f7"));
+        assert!(!is_rule_of(rule, "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/main/50dc/f2f"));
+        assert!(!is_rule_of(rule, "arn:aws:elasticloadbalancing:us-east-1:1:listener/app/main/50dc/0467"));
+    }
 
     #[test]
     fn a_services_rules_are_those_that_lead_to_it() {

@@ -43,7 +43,7 @@ pub use guard::guard;
 pub use history::{Flight, History, Past, Pause, Revision, Version, is_over};
 pub use known::Known;
 pub use likewise::{Changed, likewise};
-pub use listener_rule::ListenerRule;
+pub use listener_rule::{ListenerRule, is_rule_of};
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned, SecretNow};
 pub use refusal::Refusal;

@@ -20,6 +20,7 @@ impl Service {
             revision: Value::Known(text(json, "taskDefinition")),
             mark: tags.get(Self::MARK).cloned(),
             scales: tags.get(Self::SCALES).is_some_and(|scales| scales == "true"),
+            test_rule: tags.get(Self::TEST_RULE).filter(|rule| !rule.is_empty()).cloned(),
             desired: number(json, "desiredCount"),
             running: number(json, "runningCount"),
             pending: number(json, "pendingCount"),

@@ -66,6 +66,9 @@ fn changes(
         .collect()
 }
 
+/// What its absence from the list that it is in takes away: nothing that ECS fills in by itself.
+const TAKEN_AWAY: &str = "testListenerRule";
+
 /// Not every endpoint tells of it, and it is sent with the create.
 const UNTOLD: &str = "availabilityZoneRebalancing";
 
@@ -82,6 +85,9 @@ fn compare(path: String, before: &Json, after: &Json, found: &mut Found) {
                     None if is_nothing(after) || path == UNTOLD => {}
                     None => found.push((path, None, Some(after.clone()))),
                 }
+            }
+            if let Some(gone) = old.get(TAKEN_AWAY).filter(|gone| !new.contains_key(TAKEN_AWAY) && !is_nothing(gone)) {
+                found.push((join(&path, TAKEN_AWAY), Some(gone.clone()), None));
             }
         }
         (Json::Array(old), Json::Array(new)) if named(old) && named(new) => {
@@ -153,6 +159,7 @@ fn key_of(service: &Service, property: &str) -> String {
         ("environment", Some(name)) => format!("environment.{name}"),
         ("secrets", Some(name)) => format!("secrets.{name}"),
         ("dockerLabels", _) => "secrets".to_owned(),
+        ("loadBalancers", _) if property.ends_with(TAKEN_AWAY) => "deploy.test-listener".to_owned(),
         ("portMappings", _) | ("loadBalancers", _) => "port".to_owned(),
         ("stopTimeout", _) => "stop-timeout".to_owned(),
         ("healthCheck", _) | ("healthCheckGracePeriodSeconds", _) => "health-check".to_owned(),
@@ -206,6 +213,15 @@ mod tests {
         let before = json!({ "environment": [{ "name": "A", "value": "1" }, { "name": "B", "value": "2" }] });
         let after = json!({ "environment": [{ "name": "B", "value": "3" }, { "name": "C", "value": "4" }] });
         assert_eq!(paths(before, after), ["environment.B.value", "environment.C", "environment.A"]);
+    }
+
+    #[test]
+    fn a_test_rule_that_is_not_wanted_any_more_is_a_difference_and_deploys() {
+        let of = |rules: Json| json!({ "loadBalancers": [{ "advancedConfiguration": rules }] });
+        let both = json!({ "productionListenerRule": "a", "testListenerRule": "b" });
+        let found = paths(of(both), of(json!({ "productionListenerRule": "a" })));
+        assert_eq!(found, ["loadBalancers.0.advancedConfiguration.testListenerRule"]);
+        assert!(starts_deployment(&found[0]));
     }
 
     #[test]

@@ -201,6 +201,8 @@ pub struct World {
     pub repositories: BTreeMap<String, Option<Vec<Vec<String>>>>,
     /// The ARN of the listener rule that leads to a service, by service.
     pub rules: BTreeMap<String, Value>,
+    /// The ARN of the rule on the test listener, by service.
+    pub test_rules: BTreeMap<String, Value>,
     /// Nodes whose work is of this run alone and is done: commands of the user's.
     pub done: BTreeSet<String>,
     /// Questions that were answered.
@@ -300,6 +302,9 @@ pub struct Service {
     pub mark: Option<String>,
     /// We gave it autoscaling, by a tag: Application Auto Scaling is asked only where there may be some.
     pub scales: bool,
+    /// The rule on the test listener that we gave it, by a tag: known also when the service names it no more and it is
+    /// still to be deleted.
+    pub test_rule: Option<String>,
     /// Tasks wanted.
     pub desired: u32,
     /// Tasks running.
@@ -320,6 +325,20 @@ impl Service {
     pub const GIVEN_UP: &'static str = "given-up";
     /// The key of the tag that says whether we gave it autoscaling: `true` or `false`.
     pub const SCALES: &'static str = "finance-infra:scales";
+    /// The key of the tag that carries the ARN of its rule on the test listener; empty once that was deleted.
+    pub const TEST_RULE: &'static str = "finance-infra:test-rule";
+
+    /// Its rules on a test listener: the one that it names, and the one that we gave it.
+    pub fn test_rules(&self) -> BTreeSet<String> {
+        let named = &self.json["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"];
+        named
+            .as_str()
+            .map(str::to_owned)
+            .into_iter()
+            .chain(self.test_rule.clone())
+            .filter(|arn| !arn.is_empty())
+            .collect()
+    }
 
     /// The mark's fingerprint, where the service still runs the revision that the mark names: after a rollback it does
     /// not, though the tag stays.

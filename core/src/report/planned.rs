@@ -290,6 +290,9 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
         }
         Action::RunCommand(run) => vec![row(Sign::Run, format!("stage {}: {}", run.stage, run.argv.join(" ")))],
         Action::RemoveService(remove) => vec![row(Sign::Delete, format!("service {}", remove.service))],
+        Action::DeleteRules(delete) if delete.tests => {
+            vec![row(Sign::Delete, format!("test listener rule of {}", delete.service))]
+        }
         Action::DeleteRules(delete) => vec![row(Sign::Delete, format!("listener rules of {}", delete.service))],
         Action::DeleteRevisions(delete) => {
             let mut row = row(Sign::Delete, format!("revisions of {}", delete.family));

@@ -49,6 +49,9 @@ pub struct Paused {
     pub pause: Pause,
     /// The revisions that are there, the new one first.
     pub revisions: Vec<Standing>,
+    /// Where the new one is tried: on the test listener.
+    #[serde(rename = "test", skip_serializing_if = "Option::is_none")]
+    pub tried_at: Option<String>,
 }
 
 /// A revision beside another.
@@ -116,6 +119,7 @@ impl Paused {
         match self.pause.stage.as_str() {
             "" => String::new(),
             "PRE_PRODUCTION_TRAFFIC_SHIFT" => " before traffic".to_owned(),
+            "POST_TEST_TRAFFIC_SHIFT" => " on test traffic".to_owned(),
             "PRODUCTION_TRAFFIC_SHIFT" => " at the shift of traffic".to_owned(),
             "POST_PRODUCTION_TRAFFIC_SHIFT" => " after traffic".to_owned(),
             "BAKE_TIME" => " in its bake time".to_owned(),
@@ -129,12 +133,16 @@ impl Paused {
         format!("{} paused{}{}", self.strategy, self.place(), by.as_deref().unwrap_or(", waiting for you"))
     }
 
-    /// Old and new side by side.
+    /// Old and new side by side, and where the new one is tried.
     pub(super) fn table(&self) -> Option<Block> {
-        let head = ["", "revision", "tasks"].map(str::to_owned).to_vec();
+        let mut head = ["", "revision", "tasks"].map(str::to_owned).to_vec();
+        head.extend(self.tried_at.iter().map(|_| "try it".to_owned()));
         let rows = self.revisions.iter().map(|standing| {
             let which = if standing.is_new { "new" } else { "old" };
-            vec![which.to_owned(), standing.revision.clone(), format!("{}/{}", standing.running, standing.desired)]
+            let tasks = format!("{}/{}", standing.running, standing.desired);
+            let mut row = vec![which.to_owned(), standing.revision.clone(), tasks];
+            row.extend(self.tried_at.iter().map(|place| if standing.is_new { place.clone() } else { String::new() }));
+            row
         });
         (!self.revisions.is_empty()).then(|| Block::Table(head, rows.collect()))
     }

@@ -9,6 +9,7 @@ mod rule;
 mod scaling;
 mod schedule;
 mod settings;
+mod test_place;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ pub use rule::rules;
 pub use scaling::{Autoscaling, autoscaling};
 pub use schedule::{schedule, schedule_group};
 pub use settings::{has_alternate, settings, under_rolling, update_of};
+pub use test_place::test_place;
 
 /// What renderings need to know of the world.
 pub trait Facts: Outputs {
@@ -35,6 +37,9 @@ pub trait Facts: Outputs {
 
     /// The ARN of the listener rule that leads to `service`.
     fn rule(&self, service: &str) -> Value;
+
+    /// The ARN of the rule on the test listener that leads to a new version of `service`.
+    fn test_rule(&self, service: &str) -> Value;
 
     /// What a request must show to reach `service`, where only the CDN may ask.
     fn origin(&self, service: &str) -> Option<Origin>;
@@ -76,6 +81,10 @@ impl<F: Facts> Facts for Timeless<'_, F> {
 
     fn rule(&self, service: &str) -> Value {
         format!("${{rule.{service}}}").into()
+    }
+
+    fn test_rule(&self, service: &str) -> Value {
+        format!("${{test-rule.{service}}}").into()
     }
 
     fn origin(&self, service: &str) -> Option<Origin> {

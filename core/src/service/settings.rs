@@ -40,7 +40,7 @@ pub fn settings(env: &Environment, service: &Service, facts: &impl Facts) -> Ren
         "deploymentConfiguration": deployment_configuration(env, service),
     });
     if service.is_routed() {
-        out["loadBalancers"] = json!([load_balancer(service, &stack, &mut writer)]);
+        out["loadBalancers"] = json!([load_balancer(env, service, &stack, &mut writer)]);
     }
     if service.port.is_some() {
         out["serviceRegistries"] = json!([{ "registryArn": writer.output(&stack, "DiscoveryServiceArn") }]);
@@ -106,7 +106,7 @@ pub fn has_alternate(service: &Json) -> bool {
     service["loadBalancers"][0]["advancedConfiguration"]["alternateTargetGroupArn"].is_string()
 }
 
-fn load_balancer<F: Facts>(service: &Service, stack: &str, writer: &mut Writer<'_, F>) -> Json {
+fn load_balancer<F: Facts>(env: &Environment, service: &Service, stack: &str, writer: &mut Writer<'_, F>) -> Json {
     let mut out = json!({
         "targetGroupArn": writer.output(stack, "TargetGroupArn"),
         "containerName": service.name,
@@ -119,6 +119,12 @@ fn load_balancer<F: Facts>(service: &Service, stack: &str, writer: &mut Writer<'
             "productionListenerRule": writer.value(rule),
             "roleArn": writer.output(stack, "InfrastructureRoleArn"),
         });
+        // Absent where there is none: ECS takes no empty one.
+        // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html
+        if env.is_tested(service) {
+            let rule = writer.facts.test_rule(&service.name);
+            out["advancedConfiguration"]["testListenerRule"] = writer.value(rule).into();
+        }
     }
     out
 }

@@ -170,3 +170,65 @@ fn r15_a_service_scales_on_cpu_memory_and_requests_between_its_bounds() {
     let none = &rendered(&env, "api")["autoscaling"];
     assert_eq!((&none["bounds"], &none["policies"]), (&Json::Null, &json!({})));
 }
+
+const TESTED: &str = r#"
+app: shop
+region: us-east-1
+environments: { test: { domain: shop.example } }
+load-balancer: { test-listener: { allow-from: [203.0.113.0/24] } }
+cdn: { service: web }
+services:
+  web: { build: ., port: 80, host: "www.${domain}", redirect-from: ["${domain}"], priority: 5, deploy: { strategy: blue-green } }
+  old: { build: ., port: 80, host: "old.${domain}", deploy: { strategy: linear, test-listener: false } }
+"#;
+
+#[test]
+fn the_rule_on_the_test_listener_is_the_users_without_what_only_the_cdn_can_show() {
+    /// Facts of a world in which names lead to the CDN.
+    struct Closed<'a>(Known<'a>);
+    impl Outputs for Closed<'_> {
+        fn output(&self, stack: &str, output: &str) -> Option<Value> {
+            self.0.output(stack, output)
+        }
+    }
+    impl Facts for Closed<'_> {
+        fn image(&self, service: &str) -> Value {
+            self.0.image(service)
+        }
+        fn secret_version(&self, reference: &str) -> Value {
+            self.0.secret_version(reference)
+        }
+        fn revision(&self, service: &str) -> Value {
+            self.0.revision(service)
+        }
+        fn rule(&self, service: &str) -> Value {
+            self.0.rule(service)
+        }
+        fn test_rule(&self, service: &str) -> Value {
+            self.0.test_rule(service)
+        }
+        fn origin(&self, _: &str) -> Option<Origin> {
+            Some(Origin { header: "x-origin", secret: "arn".into(), version: "1".into() })
+        }
+    }
+    let env = environment(TESTED, "test");
+    let world = World::default();
+    let facts = Closed(Known { env: &env, world: &world });
+    let rendered = rules(&env, &env.services["web"], &facts).json;
+    let [users, redirect, test] = rendered.as_array().unwrap().as_slice() else { panic!("{rendered:#}") };
+    assert_eq!((&users["Priority"], &redirect["Priority"], &test["Priority"]), (&json!(5), &json!(6), &json!(5)));
+    assert_eq!(users["Conditions"].as_array().unwrap().len(), 2);
+    assert_eq!(test["Conditions"], json!([users["Conditions"][0]]));
+    assert_eq!(test["Actions"], users["Actions"]);
+    assert_eq!(users["ListenerArn"], "${stacks.edge.ListenerArn}");
+    assert_eq!(test["ListenerArn"], "${stacks.test-listener.TestListenerArn}");
+    assert_eq!(rules(&env, &env.services["old"], &facts).json.as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_service_names_its_test_rule_only_where_it_answers_on_the_test_listener() {
+    let env = environment(TESTED, "test");
+    let advanced = |name: &str| rendered(&env, name)["service"]["loadBalancers"][0]["advancedConfiguration"].clone();
+    assert_eq!(advanced("web")["testListenerRule"], "${test-rule.web}");
+    assert_eq!(advanced("old").get("testListenerRule"), None);
+}

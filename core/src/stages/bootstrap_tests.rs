@@ -80,7 +80,7 @@ fn environment(protected: bool) -> Environment {
         cluster: Cluster { existing: None, container_insights: true },
         hosted_zone: None,
         database: None,
-        load_balancer: LoadBalancer::Managed { waf: None },
+        load_balancer: LoadBalancer::Managed { waf: None, test_listener: None },
         cdn: None,
         monitoring: Monitoring { notify: None, log_retention_days: 30, tracing: false },
         services: BTreeMap::new(),

@@ -1,5 +1,7 @@
 //! The contract of every stage: what it decides, once done, leaves nothing to decide.
 
+use serde_json::Value as Json;
+
 use super::{Step, draw, pipeline};
 use crate::{
     plan::{Action, Ask, DesiredService, Image, Parameter, Rollout, Service, TaskDefinition, Variable, World},
@@ -12,6 +14,15 @@ const MORE: &str = r#"
   nightly-report: { from: api, command: [bundle, exec, rails, "report:nightly"], cpu: 256, memory: 512, schedule: "cron(0 3 * * ? *)" }
 "#;
 
+/// The example with a test listener, on which the api of its production answers.
+pub(super) fn tested() -> Environment {
+    let waf = "  waf: { mode: count, rate-limit: 2000 }\n";
+    let more = format!("{waf}  test-listener: {{ allow-from: [203.0.113.0/24] }}\n");
+    let env = environment(&EXAMPLE.replacen(waf, &more, 1), "production");
+    assert!(env.is_tested(&env.services["api"]) && !env.is_tested(&env.services["web"]));
+    env
+}
+
 pub(super) fn environments() -> Vec<Environment> {
     let more = EXAMPLE.replacen("\nservices:\n", &format!("\nservices:{MORE}"), 1);
     assert!(more.contains("nightly-report: {"), "the example's services have moved");
@@ -21,7 +32,8 @@ pub(super) fn environments() -> Vec<Environment> {
         1,
     );
     assert!(more.contains("after-deploy:"), "the example's migration has moved");
-    [(EXAMPLE, "staging"), (&*more, "production")].into_iter().map(|(text, name)| environment(text, name)).collect()
+    let of_texts = [(EXAMPLE, "staging"), (&*more, "production")];
+    of_texts.into_iter().map(|(text, name)| environment(text, name)).chain([tested()]).collect()
 }
 
 /// A world in which every question was asked and nothing is there.
@@ -73,6 +85,17 @@ fn tell(env: &Environment, world: &mut World) {
     world.images.values_mut().filter_map(|image| image.digest.as_mut()).for_each(know);
     world.task_definitions.values_mut().flatten().for_each(|revision| know(&mut revision.arn));
     world.rules.values_mut().for_each(know);
+    world.test_rules.values_mut().for_each(know);
+    for service in world.services.values_mut().flatten() {
+        let arn = |text: &str| text.replace("${rule.", "rule-").replace("${test-rule.", "test-rule-").replace('}', "");
+        let rules = service.json.pointer_mut("/loadBalancers/0/advancedConfiguration").and_then(Json::as_object_mut);
+        for rule in rules.into_iter().flat_map(|rules| rules.values_mut()) {
+            if let Some(text) = rule.as_str().filter(|text| text.contains("rule.")) {
+                *rule = arn(text).into();
+            }
+        }
+        service.test_rule = service.test_rule.as_deref().map(arn);
+    }
     if let Some(url) = world.output(env, "database", "DatabaseUrlSecretArn").known() {
         // An ARN is told from a parameter's name by its beginning.
         let arn = format!("arn:{url}");

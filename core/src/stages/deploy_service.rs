@@ -6,11 +6,12 @@ use serde_json::Value as Json;
 
 use super::{Removal, Stage, removal, revision_asked, stack_node};
 use crate::{
+    infra::test_listener,
     plan::{
         Action, Ask, Change, DesiredService, Exit, Follow, Known, MarkService, Node, NodeId, PutRule, PutScaling,
         PutService, Refusal, Rollout, Service as Seen, World, service_changes, starts_deployment,
     },
-    service::{self, stack_key},
+    service::{self, Facts, stack_key},
     workflow::{Environment, Service, Value},
 };
 
@@ -38,6 +39,9 @@ impl Stage for DeployService {
                 ];
                 if service.is_routed() {
                     needs.push(stack_node(env, "edge"));
+                }
+                if env.is_tested(service) && env.test_listener().is_some() {
+                    needs.push(stack_node(env, test_listener::KEY));
                 }
                 needs.extend(service.depends_on.iter().map(|other| NodeId::scoped("wait-healthy", other)));
                 Node { id: NodeId::scoped(self.name(), &service.name), service: Some(service.name.clone()), needs }
@@ -106,9 +110,56 @@ fn put(
             policies: desired.autoscaling.policies.clone(),
         })));
     }
-    let mark = format!("{}@{}", desired.fingerprint, revision_number(&revision));
-    actions.push(Action::MarkService(MarkService { service: service.name.clone(), mark, scales }));
+    actions.extend(let_go_of_test_rules(env, service, &revision, seen, world, &actions));
+    actions.push(Action::MarkService(mark(env, service, desired, &revision, world)));
     actions
+}
+
+/// Deletes rules on a test listener on which the service answers no more. The deployment that takes them from the service
+/// ends first: until then ECS may go back to the revision that names them. So does a run that finds only the tag.
+fn let_go_of_test_rules(
+    env: &Environment,
+    service: &Service,
+    revision: &Value,
+    seen: Option<&Seen>,
+    world: &World,
+    before: &[Action],
+) -> Vec<Action> {
+    let Some(seen) = seen else { return Vec::new() };
+    let mut left = seen.test_rules();
+    if let (true, Value::Known(wanted)) = (env.is_tested(service), (Known { env, world }).test_rule(&service.name)) {
+        left.remove(&wanted);
+    }
+    let Some(delete) = removal::delete_test_rules(&service.name, left) else { return Vec::new() };
+    let deploys = before.iter().any(|action| matches!(action, Action::PutService(put) if put.deploys));
+    let goes_on = seen.primary().is_some_and(|primary| primary.rollout == Rollout::InProgress);
+    let follow = (deploys || goes_on).then(|| follow(service, revision));
+    follow.into_iter().chain([delete]).collect()
+}
+
+/// The mark of what is put.
+pub(super) fn mark(
+    env: &Environment,
+    service: &Service,
+    desired: &DesiredService,
+    revision: &Value,
+    world: &World,
+) -> MarkService {
+    let had = world.service(&service.name).is_some_and(|seen| !seen.test_rules().is_empty());
+    let test_rule = match env.is_tested(service) {
+        true => Some((Known { env, world }).test_rule(&service.name)),
+        false => had.then(|| String::new().into()),
+    };
+    MarkService {
+        service: service.name.clone(),
+        mark: format!("{}@{}", desired.fingerprint, revision_number(revision)),
+        scales: desired.autoscaling.bounds.is_some(),
+        test_rule,
+    }
+}
+
+fn follow(service: &Service, revision: &Value) -> Action {
+    Action::Follow(Follow { service: service.name.clone(), revision: revision.clone(), first: false })
 }
 
 /// The service's rules, where a load balancer leads to it.
@@ -140,21 +191,18 @@ fn put_service(
         return vec![action(service, true, settings.clone(), revision, changes)];
     };
     let mut actions = Vec::new();
-    let follow = |revision: &Value| {
-        Action::Follow(Follow { service: service.name.clone(), revision: revision.clone(), first: false })
-    };
     let strategy = |settings: &Json| settings["deploymentConfiguration"]["strategy"].clone();
     // An endpoint that does not tell of it rolls.
     let before = if strategy(&seen.json).is_string() { strategy(&seen.json) } else { "ROLLING".into() };
     let changes_strategy = before != strategy(settings);
     if changes_strategy && seen.primary().is_some_and(|primary| primary.rollout == Rollout::InProgress) {
-        actions.push(follow(&seen.revision));
+        actions.push(follow(service, &seen.revision));
     }
     let mut json = seen.json.clone();
     if changes_strategy && service::has_alternate(settings) && !service::has_alternate(&json) {
         let first = service::under_rolling(settings);
         actions.extend(update(env, service, &first, revision, &json));
-        actions.push(follow(revision));
+        actions.push(follow(service, revision));
         json = first;
     }
     match seen.is_given_up() {
@@ -228,3 +276,7 @@ fn draining(env: &Environment, service: &Service) -> Refusal {
         exit: Exit::Failed,
     }
 }
+
+#[cfg(test)]
+#[path = "deploy_service_tests.rs"]
+mod tests;

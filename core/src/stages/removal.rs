@@ -8,10 +8,10 @@ use crate::{
     infra::{self, STACKS, backup, cdn, database, edge},
     plan::{
         Action, Ask, DeleteParameters, DeleteRevisions, DeleteRules, ListenerRule, Node, NodeId, PutScaling,
-        RemoveService, Service, Stack, World,
+        RemoveService, Service, Stack, World, is_rule_of,
     },
     service::stack_key,
-    workflow::{Environment, LoadBalancer, Value},
+    workflow::{Environment, Value},
 };
 
 /// What is to go.
@@ -119,8 +119,15 @@ pub fn removal(env: &Environment, world: &World, removal: Removal) -> Vec<Step> 
     // Whatever a service may use goes after every service, also after one that the file does not know.
     let services: Vec<NodeId> = nodes.keys().filter(|id| id.stage == "deploy-service").cloned().collect();
     for node in nodes.values_mut() {
-        if ["sync-secrets", "bootstrap-cluster", "bootstrap-network", "bootstrap-edge", "bootstrap-registry"]
-            .contains(&node.id.stage.as_str())
+        if [
+            "sync-secrets",
+            "bootstrap-cluster",
+            "bootstrap-network",
+            "bootstrap-edge",
+            "bootstrap-test-listener",
+            "bootstrap-registry",
+        ]
+        .contains(&node.id.stage.as_str())
         {
             node.needs.extend(services.iter().cloned());
         }
@@ -227,14 +234,6 @@ fn orphans(env: &Environment, world: &World, nodes: &mut BTreeMap<NodeId, Node>)
     kinds
 }
 
-/// The listener that leads to services, where it is there.
-fn listener(env: &Environment, world: &World) -> Option<String> {
-    match &env.load_balancer {
-        LoadBalancer::Existing { listener, .. } => Some(listener.clone()),
-        LoadBalancer::Managed { .. } => world.output(env, "edge", "ListenerArn").known().map(str::to_owned),
-    }
-}
-
 fn groups(env: &Environment, service: &str, world: &World) -> Vec<String> {
     ["TargetGroupArn", "AlternateTargetGroupArn"]
         .into_iter()
@@ -248,8 +247,8 @@ fn groups(env: &Environment, service: &str, world: &World) -> Vec<String> {
 /// What a service's removal asks.
 pub(super) fn service_asks(env: &Environment, service: &str, world: &World) -> Vec<Ask> {
     let mut asks = vec![Ask::Stacks { region: env.region.clone() }, Ask::Service { service: service.to_owned() }];
-    if let Some(listener) = listener(env, world).filter(|_| !groups(env, service, world).is_empty()) {
-        asks.push(Ask::ListenerRules { listener });
+    if !groups(env, service, world).is_empty() {
+        asks.extend(world.listeners(env).into_iter().map(|listener| Ask::ListenerRules { listener }));
     }
     asks
 }
@@ -271,15 +270,32 @@ pub(super) fn service(env: &Environment, service: &str, world: &World) -> Vec<Ac
         let draining = seen.status == "DRAINING";
         actions.push(Action::RemoveService(RemoveService { service: service.to_owned(), draining }));
     }
-    if let Some(listener) = listener(env, world) {
+    // Those on the test listener are known by the service too, also where the file no longer knows that listener.
+    let mut of_tests = seen.map(Service::test_rules).unwrap_or_default();
+    for listener in world.listeners(env) {
         let all = world.listener_rules.get(&listener).map(Vec::as_slice).unwrap_or_default();
         let rules: Vec<String> =
             ListenerRule::of_service(all, &groups(env, service, world)).iter().map(|rule| rule.arn.clone()).collect();
+        of_tests.retain(|rule| !rules.contains(rule));
         if !rules.is_empty() {
-            actions.push(Action::DeleteRules(DeleteRules { service: service.to_owned(), listener, rules }));
+            let tests = world.listener(env).as_ref() != Some(&listener);
+            actions.push(Action::DeleteRules(DeleteRules { service: service.to_owned(), listener, tests, rules }));
         }
     }
+    // One that is not among those of its listener is gone.
+    of_tests.retain(|rule| world.listener_rules.keys().all(|listener| !is_rule_of(rule, listener)));
+    actions.extend(delete_test_rules(service, of_tests));
     actions
+}
+
+/// Deletes rules on a test listener.
+pub(super) fn delete_test_rules(service: &str, rules: BTreeSet<String>) -> Option<Action> {
+    let first = rules.first()?;
+    // `…:listener-rule/app/NAME/ID/LISTENER/RULE`.
+    let listener = first.rsplit_once('/').map_or(first.as_str(), |(listener, _)| listener);
+    let listener = listener.replacen(":listener-rule/", ":listener/", 1);
+    let rules = rules.into_iter().collect();
+    Some(Action::DeleteRules(DeleteRules { service: service.to_owned(), listener, tests: true, rules }))
 }
 
 /// What of a service's removal is not ours to do.

@@ -9,7 +9,7 @@ use crate::{
     infra,
     plan::{Plan, PutStack, StackMove},
     stages::{
-        contract_tests::{changes, environments, settled},
+        contract_tests::{self, changes, environments, settled},
         draw,
     },
 };
@@ -21,6 +21,7 @@ const KEEP: Removal = Removal::Everything { purge: false };
 fn there(env: &Environment) -> World {
     let all = pipeline(env);
     let mut world = settled(env, &all.iter().collect::<Vec<_>>());
+    let test_listener = world.test_listener(env);
     for (name, service) in &mut world.services {
         let Some(service) = service else { continue };
         service.json["tags"] = json!([
@@ -33,7 +34,17 @@ fn there(env: &Environment) -> World {
             let listener = world.stacks[&env.stack_name("edge")].outputs["ListenerArn"].shown().to_owned();
             let rules = world.listener_rules.entry(listener).or_default();
             let arn = format!("rule-of-{name}");
-            rules.push(ListenerRule { arn, priority: Some(1), groups: vec![group], ..ListenerRule::default() });
+            let rule = |arn: String| ListenerRule {
+                arn,
+                priority: Some(1),
+                groups: vec![group.clone()],
+                ..Default::default()
+            };
+            rules.push(rule(arn));
+            if service.test_rule.is_some() {
+                let listener = test_listener.clone().unwrap();
+                world.listener_rules.entry(listener).or_default().push(rule(format!("test-rule-{name}")));
+            }
         }
     }
     for service in env.services.keys() {
@@ -331,5 +342,69 @@ fn a_region_that_left_the_file_is_looked_at_while_something_tells_of_it() {
     assert_eq!(asked(&world, None), ["us-east-1"]);
     for removal in [Removal::Orphans, KEEP, PURGE] {
         assert!(asked(&World::default(), Some(removal)).contains(&"us-east-1".to_owned()));
+    }
+}
+
+/// The rules that are deleted for a service, in their order.
+fn rules_deleted(plan: &Plan) -> Vec<(&str, &[String])> {
+    let delete = plan.actions().filter_map(|(_, action)| match action {
+        Action::DeleteRules(delete) => Some((delete.listener.as_str(), delete.rules.as_slice())),
+        _ => None,
+    });
+    delete.collect()
+}
+
+#[test]
+fn a_service_goes_before_its_rules_and_they_before_the_test_listener() {
+    let env = contract_tests::tested();
+    let world = there(&env);
+    let plan = planned(&env, &world, KEEP);
+    let found = rules_deleted(&plan);
+    let of_tests = (world.test_listener(&env).unwrap(), ["test-rule-api".to_owned()]);
+    assert!(found.contains(&(&*of_tests.0, &of_tests.1[..])), "{found:?}");
+    let at = |is: fn(&Action) -> bool| plan.actions().position(|(_, action)| is(action)).unwrap();
+    let service = at(|action| matches!(action, Action::RemoveService(remove) if remove.service == "api"));
+    let rule =
+        at(|action| matches!(action, Action::DeleteRules(delete) if delete.rules.contains(&"test-rule-api".into())));
+    let stack = |key: &str| deleted(&plan).iter().position(|name| *name == env.stack_name(key)).unwrap();
+    let listener = at(|action| matches!(action, Action::PutStack(put) if put.key == "test-listener"));
+    assert!(service < rule && rule < listener, "{service} {rule} {listener}");
+    assert!(stack("test-listener") < stack("edge"));
+}
+
+#[test]
+fn a_test_rule_is_known_by_the_service_where_its_listener_is_not_known_any_more() {
+    let env = contract_tests::tested();
+    let mut world = there(&env);
+    world.stacks.remove(&env.stack_name("test-listener"));
+    world.listener_rules.retain(|_, rules| rules.iter().all(|rule| !rule.arn.starts_with("test-rule")));
+    let arn = "arn:aws:elasticloadbalancing:us-east-1:1:listener-rule/app/a/1/2/3";
+    let api = world.services.get_mut("api").unwrap().as_mut().unwrap();
+    api.test_rule = Some(arn.into());
+    api.json["loadBalancers"][0]["advancedConfiguration"]["testListenerRule"] = Json::Null;
+    let plan = planned(&env, &world, KEEP);
+    let rules = [arn.to_owned()];
+    let found = rules_deleted(&plan);
+    assert!(found.contains(&("arn:aws:elasticloadbalancing:us-east-1:1:listener/app/a/1/2", &rules)), "{found:?}");
+}
+
+#[test]
+fn a_test_listener_that_left_the_file_goes_by_prune_behind_all_that_the_run_does() {
+    let world = there(&contract_tests::tested());
+    let mut env = contract_tests::tested();
+    if let crate::workflow::LoadBalancer::Managed { test_listener, .. } = &mut env.load_balancer {
+        *test_listener = None;
+    }
+    let run = pipeline(&env);
+    let run: Vec<&Step> = run.iter().collect();
+    // A run without it leaves the listener, and names it.
+    let plan = draw(&env, &run, &world);
+    assert_eq!(deleted(&plan), Vec::<&str>::new());
+    assert_eq!(plan.refusals().count(), 0);
+    assert_eq!(orphan_stacks(&env, &world).len(), 1);
+    let steps = prune(&env, &world, &run);
+    let listener = steps.iter().find(|step| step.node.id == NodeId::of("bootstrap-test-listener")).unwrap();
+    for before in ["deploy-service", "wait-healthy"] {
+        assert!(listener.node.needs.contains(&NodeId::scoped(before, "api")), "{:?}", listener.node.needs);
     }
 }

@@ -7,12 +7,12 @@
 
 use super::{
     Stage,
-    deploy_service::{put_rule, revision_number},
+    deploy_service::{mark, put_rule},
     facts_asked, stack_node,
 };
 use crate::{
     infra::{cdn, dns},
-    plan::{Action, Ask, DesiredService, Known, MarkService, Node, NodeId, Refusal, World},
+    plan::{Action, Ask, DesiredService, Known, Node, NodeId, Refusal, World},
     service::Facts,
     workflow::{Environment, Service},
 };
@@ -69,9 +69,7 @@ impl Stage for RestrictOrigin {
         let after = if moved && world.abilities.resolves_names { LET_GO } else { 0 };
         let mut actions: Vec<Action> =
             put_rule(env, service, &desired, world, after).map(Action::PutRule).into_iter().collect();
-        let mark = format!("{}@{}", desired.fingerprint, revision_number(&seen.revision));
-        let scales = desired.autoscaling.bounds.is_some();
-        actions.push(Action::MarkService(MarkService { service: service.name.clone(), mark, scales }));
+        actions.push(Action::MarkService(mark(env, service, &desired, &seen.revision, world)));
         Ok(actions)
     }
 }
@@ -92,6 +90,7 @@ fn open(env: &Environment, world: &World) -> World {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::stages::deploy_service::revision_number;
     use crate::{
         plan::{Stack, StackStatus},
         stages::{Step, contract_tests, draw, pipeline},

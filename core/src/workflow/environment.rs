@@ -191,6 +191,8 @@ pub enum LoadBalancer {
     Managed {
         /// WAF in front of it, where wanted.
         waf: Option<Waf>,
+        /// The listener of new versions, where wanted.
+        test_listener: Option<TestListener>,
     },
     /// A listener that is there already.
     Existing {
@@ -198,7 +200,18 @@ pub enum LoadBalancer {
         listener: String,
         /// The load balancer's security group: tasks let it in.
         security_group: String,
+        /// ARN of the listener of new versions, where wanted.
+        test_listener: Option<String>,
     },
+}
+
+/// `load-balancer.test-listener`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TestListener {
+    /// Its port.
+    pub port: u16,
+    /// Ranges of addresses that may reach it.
+    pub allow_from: Vec<String>,
 }
 
 /// `load-balancer.waf`.
@@ -309,6 +322,22 @@ impl Environment {
     /// Services that have traffic from the load balancer.
     pub fn routed(&self) -> impl Iterator<Item = &Service> {
         self.services.values().filter(|service| service.is_routed())
+    }
+
+    /// Whether a new version of the service is reached on the test listener: wherever it has a second target group, so that
+    /// a strategy that changes does not change who leads to it.
+    pub fn is_tested(&self, service: &Service) -> bool {
+        let there = match &self.load_balancer {
+            LoadBalancer::Managed { test_listener, .. } => test_listener.is_some(),
+            LoadBalancer::Existing { test_listener, .. } => test_listener.is_some(),
+        };
+        there && service.deploy.test_listener && service.has_alternate() && service.is_running()
+    }
+
+    /// The test listener to make: none where no service would answer there.
+    pub fn test_listener(&self) -> Option<&TestListener> {
+        let LoadBalancer::Managed { test_listener: Some(test), .. } = &self.load_balancer else { return None };
+        self.services.values().any(|service| self.is_tested(service)).then_some(test)
     }
 
     /// Services that push an image of their own.

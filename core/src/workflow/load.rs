@@ -13,7 +13,7 @@ use super::{Environment, ImageSource, Origins, Sibling, check};
 use crate::text::{Span, nearest};
 
 /// The stacks that every environment may have; a service's is `service-NAME`.
-pub(super) const STACKS: [&str; 12] = [
+pub(super) const STACKS: [&str; 13] = [
     "oidc-provider",
     "identity",
     "registry",
@@ -22,6 +22,7 @@ pub(super) const STACKS: [&str; 12] = [
     "cluster",
     "database",
     "edge",
+    "test-listener",
     "cdn",
     "dns",
     "monitoring",

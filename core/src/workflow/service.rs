@@ -240,6 +240,8 @@ pub struct Deploy {
     pub alarms: Vec<String>,
     /// A second target group although the strategy is rolling.
     pub alternate_target_group: bool,
+    /// Whether it answers on the load balancer's test listener, where there is one.
+    pub test_listener: bool,
     /// Lifecycle stages at which a person is asked: `pre-production-traffic-shift`.
     pub pause: Vec<String>,
     /// Minutes a person has to answer; then the deployment is turned back.

@@ -20,6 +20,7 @@ mod roles;
 mod scaling;
 mod schedules;
 mod strategies;
+mod test_listeners;
 mod turns;
 mod unhealthy;
 mod verdicts;

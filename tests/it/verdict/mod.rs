@@ -162,6 +162,19 @@ async fn a_pause_is_left_and_found_again() {
 }
 
 #[tokio::test]
+async fn where_a_new_revision_is_tried_is_said_once_it_has_test_traffic() {
+    let play = Play::new(scenarios().remove("tested-succeeded").unwrap().at_pace(SLOWLY)).await;
+    let ran = play.run().await;
+    assert_eq!(ran.outcome.exit_code, 0, "{}", card(&ran));
+    let progress = ran.events.iter().filter_map(|event| match &event.fact {
+        Fact::Progress(text) => Some(text.contains(", to be tried at https://api.shop.example:9443")),
+        _ => None,
+    });
+    let said: Vec<bool> = progress.collect();
+    assert!(said.contains(&true) && said.first() == Some(&false), "{:#?}", ran.events);
+}
+
+#[tokio::test]
 async fn a_run_that_was_killed_in_the_wait_is_attached_to() {
     let play = Play::new(scenarios().remove("succeeded").unwrap()).await;
     // Killed: the future is dropped in the middle.

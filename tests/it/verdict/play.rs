@@ -53,8 +53,16 @@ pub fn names() -> Names {
     }
 }
 
-pub fn environment() -> Environment {
-    let workflow = load("app.yml", FILE.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
+/// The environment of the file; `tested`: with a test listener.
+pub fn environment(tested: bool) -> Environment {
+    let file = match tested {
+        false => FILE.to_owned(),
+        true => FILE
+            .replace("staging: {}", "staging: { domain: shop.example }")
+            .replace("services:", "load-balancer: { test-listener: { allow-from: [203.0.113.0/24] } }\nservices:")
+            .replace("port: 3000", "port: 3000\n    host: \"api.${domain}\"\n    deploy: { strategy: blue-green }"),
+    };
+    let workflow = load("app.yml", file.as_bytes()).unwrap_or_else(|problems| panic!("{problems}"));
     let given = Given { git_sha: Some("3f9c2e1".into()) };
     workflow.environment("staging", &given, &BTreeMap::new()).unwrap_or_else(|problems| panic!("{problems}")).0
 }
@@ -70,8 +78,8 @@ impl Play {
     /// The endpoint knows the revision as the one that the file makes.
     pub async fn new(scenario: Scenario) -> Self {
         let timeout = scenario.timeout().map_or(Duration::from_secs(60), Duration::from_secs_f64);
+        let env = environment(scenario.tested);
         let ecs = Ecs::start(scenario, names()).await;
-        let env = environment();
         let options = Options {
             work: Default::default(),
             endpoint: Endpoint::Sandbox {

@@ -28,6 +28,9 @@ pub struct Scenario {
     /// Whether the service has a second target group.
     #[serde(default)]
     pub alternate: bool,
+    /// The service shifts traffic and answers on a test listener.
+    #[serde(default)]
+    pub tested: bool,
     /// Entries of a page of ListServiceDeployments and ListTasks.
     #[serde(default)]
     pub page: Option<usize>,

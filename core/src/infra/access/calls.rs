@@ -246,9 +246,12 @@ impl On {
                 let kind = if self == Listeners { "listener" } else { "listener-rule" };
                 match &env.load_balancer {
                     LoadBalancer::Managed { .. } => vec![here(ELB, format!("{kind}/app/*"))],
-                    LoadBalancer::Existing { listener, .. } if self == Listeners => vec![json!(listener)],
-                    LoadBalancer::Existing { listener, .. } => {
-                        vec![json!(format!("{}/*", listener.replacen(":listener/", ":listener-rule/", 1)))]
+                    LoadBalancer::Existing { listener, test_listener, .. } => {
+                        let of = |listener: &String| match self {
+                            Listeners => json!(listener),
+                            _ => json!(format!("{}/*", listener.replacen(":listener/", ":listener-rule/", 1))),
+                        };
+                        std::iter::once(listener).chain(test_listener).map(of).collect()
                     }
                 }
             }

@@ -173,6 +173,33 @@ fn r10_what_an_escalation_differs_from_is_allowed() {
     assert!(evaluate(&[rendered.boundary], &[], &s3).unwrap().is_allowed());
 }
 
+#[test]
+fn r10_the_deploy_role_changes_rules_on_both_listeners_that_the_file_names_and_on_no_other() {
+    let listener = |id: &str| format!("arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:listener/app/shared/0/{id}");
+    let rule = |id: &str| format!("arn:aws:elasticloadbalancing:us-east-1:{ACCOUNT}:listener-rule/app/shared/0/{id}/9");
+    let mut env = environment("staging");
+    env.cdn = None;
+    env.load_balancer = crate::workflow::LoadBalancer::Existing {
+        listener: listener("1"),
+        security_group: "sg-1".into(),
+        test_listener: Some(listener("2")),
+    };
+    let rendered = rendered(&env);
+    for (id, may) in [("1", true), ("2", true), ("3", false)] {
+        for (action, resource) in [
+            ("CreateRule", listener(id)),
+            ("ModifyRule", rule(id)),
+            ("SetRulePriorities", rule(id)),
+            ("DeleteRule", rule(id)),
+        ] {
+            let request = Request::new(format!("elasticloadbalancing:{action}"), &resource);
+            let allowed = rendered.of("finance-app-staging-deploy", &request).is_allowed();
+            assert_eq!(allowed, may, "{action} on {resource}");
+            assert!(!rendered.of("finance-app-staging-plan", &request).is_allowed(), "{action} on {resource}");
+        }
+    }
+}
+
 /// What `--prune` asks for a service that left the file, of the deploy role and of CloudFormation's.
 fn prune(service: &str, cluster: &str, stack: &StackDesired) -> Vec<(&'static str, Request)> {
     let arn = |service: &str, rest: String| format!("arn:aws:{service}:us-east-1:{ACCOUNT}:{rest}");

@@ -34,10 +34,14 @@ fn draw(whole: &Whole<'_>) -> Vec<String> {
     };
     let routed = env.routed().next().is_some();
     if routed {
-        let wall = matches!(&env.load_balancer, LoadBalancer::Managed { waf: Some(_) });
+        let wall = matches!(&env.load_balancer, LoadBalancer::Managed { waf: Some(_), .. });
         let what = if wall { "WAF, load balancer" } else { "load balancer" };
         lines.push(format!("  balancer[{what}]"));
         edge(format!("  internet -->|{}| balancer", if env.domain.is_some() { "443" } else { "80" }));
+    }
+    if let Some(test) = env.test_listener() {
+        lines.push("  testers((testers))".to_owned());
+        edge(format!("  testers -->|{}| balancer", test.port));
     }
     if let Some(cdn) = &env.cdn {
         lines.push("  cdn[CloudFront]".to_owned());

@@ -6,7 +6,7 @@ use super::{
     Whole,
     page::{Page, code, list, plain, shown},
 };
-use crate::workflow::{Service, Strategy};
+use crate::workflow::{Environment, Service, Strategy};
 
 /// Writes the services, their settings and their secrets.
 pub(super) fn write(page: &mut Page, whole: &Whole<'_>) {
@@ -23,7 +23,7 @@ pub(super) fn write(page: &mut Page, whole: &Whole<'_>) {
             code(&service.name),
             format!("{} CPU, {} MiB, {}", text("cpu"), text("memory"), service.platform.as_str()),
             tasks,
-            reached(service, &env.namespace()),
+            reached(env, service),
             health(service),
             rollout(service).to_owned(),
         ]
@@ -41,14 +41,20 @@ pub(super) fn write(page: &mut Page, whole: &Whole<'_>) {
     page.table(&["service", "container", "variable", "from"], variables(whole, "secrets", "valueFrom"));
 }
 
-fn reached(service: &Service, namespace: &str) -> String {
+fn reached(env: &Environment, service: &Service) -> String {
     let mut places: Vec<String> = service.host.iter().map(|host| code(host)).collect();
     places.extend(service.redirect_from.iter().map(|host| format!("{} (redirect)", code(host))));
     if service.default_route {
         places.push("the load balancer's own name".to_owned());
     }
+    if env.is_tested(service) {
+        places.push(match env.test_listener() {
+            Some(test) => format!("port {} (new versions, before traffic)", test.port),
+            None => "the test listener (new versions, before traffic)".to_owned(),
+        });
+    }
     if let (Some(port), true) = (service.port, service.is_running()) {
-        places.push(code(&format!("{}.{namespace}:{port}", service.name)));
+        places.push(code(&format!("{}.{}:{port}", service.name, env.namespace())));
     }
     if places.is_empty() { "not reached".to_owned() } else { places.join(", ") }
 }

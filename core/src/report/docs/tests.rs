@@ -116,3 +116,17 @@ fn r22_the_page_says_what_each_role_may_do_and_what_each_port_is_for() {
     assert!(page.contains("any second of them by point-in-time recovery"));
     assert!(page.contains("keep the last 20 deployed to staging"), "{page}");
 }
+
+#[test]
+fn r22_the_test_port_stands_among_the_ports_with_whom_it_lets_in() {
+    let mut env = example("production");
+    if let crate::workflow::LoadBalancer::Managed { test_listener, .. } = &mut env.load_balancer {
+        let allow_from = vec!["203.0.113.0/24".to_owned()];
+        *test_listener = Some(crate::workflow::TestListener { port: 9443, allow_from });
+    }
+    let page = docs("f.yml", &[env]);
+    assert!(page.contains("| `203.0.113.0/24` | 9443 | test traffic |"), "{page}");
+    assert!(page.contains("testers -->|9443| balancer"), "{page}");
+    assert!(page.contains("port 9443 (new versions, before traffic)"), "{page}");
+    assert!(!docs("f.yml", &[example("production")]).contains("test traffic"));
+}

@@ -21,6 +21,10 @@ fn ended(exit: Exit, change: impl FnOnce(&mut Failure)) -> Outcome {
 }
 
 fn paused() -> Outcome {
+    paused_tried_at(None)
+}
+
+fn paused_tried_at(tried_at: Option<&str>) -> Outcome {
     let standing =
         |revision: &str, is_new, running| Standing { revision: revision.into(), is_new, running, desired: 2 };
     ended(Exit::Waiting, |failure| {
@@ -33,6 +37,7 @@ fn paused() -> Outcome {
                 hook: "before-traffic".into(),
             },
             revisions: vec![standing(":42", true, 2), standing(":41", false, 1)],
+            tried_at: tried_at.map(str::to_owned),
         }));
     })
 }
@@ -268,6 +273,19 @@ fn point_21_meaning_survives_without_colour_and_emoji() {
         let bare = text(&card, PLAIN);
         assert!(colored.len() > bare.len() && colored.contains("\u{1b}["), "{state}");
     }
+}
+
+#[test]
+fn a_paused_deployment_says_where_the_new_revision_is_tried() {
+    let paused = paused_tried_at(Some("https://api.staging.finance-app.com:9443"));
+    let plain = text(&paused.card(), PLAIN);
+    assert!(plain.lines().count() <= 12, "{plain}");
+    let line = plain.lines().find(|line| line.contains(":42")).unwrap();
+    assert!(line.contains("new") && line.ends_with("https://api.staging.finance-app.com:9443"), "{plain}");
+    let old = plain.lines().find(|line| line.contains(":41")).unwrap();
+    assert!(!old.contains("https"), "{plain}");
+    let json = serde_json::to_value(&paused).unwrap().to_string();
+    assert!(json.contains(r#""test":"https://api.staging.finance-app.com:9443""#), "{json}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod service;
 mod size;
 mod stacks;
 mod statements;
+mod test_listener;
 mod variables;
 
 pub(super) use across::across;
@@ -39,6 +40,7 @@ pub(super) fn environment(environment: &mut Environment, environments: &[String]
         variables::check(env, service, reader);
         statements::check(service, reader);
     }
+    test_listener::check(env, reader);
     routing::check(env, reader);
     graph::check(env, environments, reader);
     stacks::check(env, reader);

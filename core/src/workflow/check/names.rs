@@ -8,7 +8,7 @@ use crate::workflow::load::STACKS;
 use crate::workflow::section::Reader;
 
 /// The stages that are there by default, in their order.
-pub const STAGES: [&str; 20] = [
+pub const STAGES: [&str; 21] = [
     "bootstrap-identity",
     "bootstrap-registry",
     "bootstrap-network",
@@ -17,6 +17,7 @@ pub const STAGES: [&str; 20] = [
     "bootstrap-backup",
     "bootstrap-database",
     "bootstrap-edge",
+    "bootstrap-test-listener",
     "bootstrap-services",
     "bootstrap-cdn",
     "bootstrap-dns",

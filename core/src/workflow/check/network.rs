@@ -20,8 +20,11 @@ pub(super) fn check(env: &Environment, reader: &mut Reader<'_>) {
             }
         }
     }
-    if let LoadBalancer::Existing { listener, .. } = &env.load_balancer {
+    if let LoadBalancer::Existing { listener, test_listener, .. } = &env.load_balancer {
         belongs(listener, "load-balancer.existing.listener", true, env, reader);
+        if let Some(test) = test_listener {
+            belongs(test, "load-balancer.existing.test-listener", true, env, reader);
+        }
     }
     if let Some(arn) = env.identity.as_ref().and_then(|identity| identity.oidc_provider.as_ref()) {
         belongs(arn, "identity.oidc-provider", false, env, reader);
@@ -101,7 +104,7 @@ fn managed(cidr: &str, public: &[String], private: &[String], reader: &mut Reade
 }
 
 /// The range, where it is written as AWS writes it: `10.0.1.5/24` is an address within 10.0.1.0/24.
-fn range(text: &str, path: &str, reader: &mut Reader<'_>) -> Option<Ipv4Net> {
+pub(super) fn range(text: &str, path: &str, reader: &mut Reader<'_>) -> Option<Ipv4Net> {
     let net: Ipv4Net = text.parse().ok()?;
     if net.trunc() != net {
         reader.refuse(path, format!("{text} is an address inside a range"), format!("write `{}`", net.trunc()));

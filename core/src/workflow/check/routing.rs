@@ -91,9 +91,15 @@ fn quotas(env: &Environment, reader: &mut Reader<'_>) {
             format!("the services behind the load balancer need {groups} target groups; it takes {TARGET_GROUPS}");
         reader.refuse("services", message, "a strategy that shifts traffic needs two for each service");
     }
-    let rules: usize = env.routed().map(|service| 1 + usize::from(!service.redirect_from.is_empty())).sum();
+    let redirects = env.routed().filter(|service| !service.redirect_from.is_empty()).count();
+    let tested = env.routed().filter(|service| env.is_tested(service)).count();
+    let rules = env.routed().count() + redirects + tested;
     if rules > RULES {
         let message = format!("the services behind the load balancer need {rules} listener rules; it takes {RULES}");
-        reader.refuse("services", message, "each service needs one, and one more with `redirect-from`");
+        reader.refuse(
+            "services",
+            message,
+            "each service needs one, one more with `redirect-from`, and one on the test listener",
+        );
     }
 }

@@ -12,7 +12,7 @@ use super::section::{
 };
 use super::{
     Cdn, Cluster, Database, Egress, Environment, ExtraStack, Identity, LoadBalancer, ManagedDatabase, Monitoring,
-    Network, Origins, OwnStage, Text, Waf,
+    Network, Origins, OwnStage, TestListener, Text, Waf,
 };
 
 /// The environment of these keys.
@@ -243,10 +243,24 @@ fn literal(text: &Text) -> Option<String> {
 fn load_balancer(keys: LoadBalancerKeys, reader: &mut Reader<'_>) -> LoadBalancer {
     if let Some(existing) = keys.existing {
         alone("load-balancer", &[("waf", keys.waf.is_some())], reader);
-        return LoadBalancer::Existing { listener: existing.listener.0, security_group: existing.security_group.0 };
+        if keys.test_listener.is_some() {
+            let message =
+                "`load-balancer.existing` stands beside `test-listener`: listeners of yours are not made here";
+            let help = "make it yourself, and name its ARN in `load-balancer.existing.test-listener`";
+            reader.refuse_name("load-balancer.test-listener", message, help);
+        }
+        return LoadBalancer::Existing {
+            listener: existing.listener.0,
+            security_group: existing.security_group.0,
+            test_listener: existing.test_listener.map(|listener| listener.0),
+        };
     }
     LoadBalancer::Managed {
         waf: keys.waf.map(|waf| Waf { block: waf.mode == WafMode::Block, rate_limit: waf.rate_limit.0 }),
+        test_listener: keys.test_listener.and_then(|keys| {
+            let allow_from = keys.allow_from.0.into_iter().map(|range| range.0).collect();
+            Some(TestListener { port: u16::try_from(keys.port.0).ok()?, allow_from })
+        }),
     }
 }
 

@@ -228,6 +228,7 @@ fn deploy(path: &str, keys: DeployKeys, reader: &mut Reader<'_>) -> Deploy {
         maximum_percent: keys.maximum_percent.0,
         alarms: keys.alarms.into_iter().map(|name| name.0).collect(),
         alternate_target_group: keys.alternate_target_group,
+        test_listener: keys.test_listener.unwrap_or(true),
         pause: keys.pause.into_iter().map(|stage| stage.0.to_owned()).collect(),
         pause_timeout_minutes,
         hooks: keys

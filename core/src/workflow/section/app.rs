@@ -176,6 +176,8 @@ section! {
     LoadBalancerKeys {
         /// WAF in front of it.
         waf: Option<WafKeys>,
+        /// A second listener on which a new version is reached before it has traffic of users, for services that shift traffic.
+        test_listener: Option<TestListenerKeys>,
         /// A listener that is there already; nothing else is said then.
         existing: Option<ExistingLoadBalancerKeys>,
     }
@@ -208,10 +210,25 @@ section! {
 }
 
 section! {
+    /// The listener of a new version. Each service that shifts traffic answers there under its host, unless it says
+    /// `test-listener: false` in `deploy`.
+    TestListenerKeys {
+        /// Its port; 80 and 443 are taken.
+        port: Int<1, 65535> = "9443",
+        /// Ranges of addresses that may reach it; nobody else does. What answers there is not released, and no CDN is before it.
+        /// Example: [203.0.113.0/24]
+        allow_from: Some1<Callers>,
+    }
+}
+
+section! {
     /// A listener that is there already.
     ExistingLoadBalancerKeys {
         /// ARN of the (HTTPS) listener.
         listener: ListenerArn,
+        /// ARN of another listener of the same load balancer, on which a new version is reached before it has traffic of
+        /// users. Who reaches it is said by your security group.
+        test_listener: Option<ListenerArn>,
         /// The load balancer's security group: tasks let it in.
         security_group: SecurityGroupId,
     }

@@ -253,6 +253,9 @@ section! {
         /// A second target group, which a strategy that shifts traffic has anyway. Say it with `rolling` after such a
         /// strategy: the second group may be the one that serves, for good. Said before, the change of strategy deploys nothing.
         alternate_target_group: bool = "false",
+        /// Whether a new version is reached on the load balancer's test listener. Left out: where there is one and the
+        /// service has a second target group.
+        test_listener: Option<bool>,
         /// Points at which a person is asked.
         /// Example: [pre-production-traffic-shift]
         pause: Vec<PauseStage> = "[]",

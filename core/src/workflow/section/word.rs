@@ -165,6 +165,12 @@ word! {
 }
 
 word! {
+    /// Addresses in the internet that something is open to.
+    Callers "a range of IPv4 addresses (a single one ends in `/32`)", "203.0.113.0/24",
+    |text| text.parse::<ipnet::Ipv4Net>().is_ok()
+}
+
+word! {
     /// A cluster.
     ClusterName "the name of an ECS cluster", "main", |text| {
         (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')

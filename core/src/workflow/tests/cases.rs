@@ -101,4 +101,4 @@ macro_rules! cases {
     };
 }
 
-cases! { yaml language network sizes names routing services rollout variables parts files environments }
+cases! { yaml language network sizes names routing services rollout test_listener variables parts files environments }
