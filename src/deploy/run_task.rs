@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use runner_core::{
     judge::causes::{Rank, diagnose_all},
-    plan::{Fault, RunTask, TaskDefinition},
+    plan::{Fault, RunTask, TaskDefinition, TaskRun},
     report::{Changed, Fact, Failure},
     text::Foreign,
 };
@@ -81,8 +81,7 @@ async fn end(
     doing: &str,
     emit: Emit<'_>,
 ) -> Result<(), Failure> {
-    let named = list(task, "containers").iter().find(|container| text(container, "name") == run.container);
-    let exit_code = named.and_then(|container| container["exitCode"].as_i64());
+    let exit_code = TaskRun::read(task, &run.container).exit_code;
     if exit_code == Some(0) {
         let key = format!("{}{}", TaskDefinition::DONE, run.purpose);
         let id = text(task, "taskArn").rsplit('/').next().unwrap_or_default();
@@ -97,6 +96,7 @@ async fn end(
     }
     let words = match exit_code {
         Some(code) => format!("container {} ended with exit code {code}", run.container),
+        None if TaskRun::was_interrupted(task) => format!("container {} was stopped before its end", run.container),
         // Null is failure: the container never ran, or ECS lost it.
         None => format!("container {} ended without an exit code", run.container),
     };

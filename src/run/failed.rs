@@ -113,7 +113,13 @@ pub(super) fn diagnose(env: &Environment, service: &str, pieces: &[Piece], failu
     } else if !pieces.is_empty() {
         failure.cause = Some(("unknown".to_owned(), Certainty::Unknown.as_str().to_owned()));
     }
-    let all = deploy::folded(pieces);
+    // What only repeats that something failed is read last.
+    let mut told = pieces.to_vec();
+    told.sort_by_key(|piece| {
+        let rank = causes::diagnose(&piece.evidence()).cause.rank;
+        piece.kind != "log" && matches!(rank, Rank::Cascade | Rank::News)
+    });
+    let all = deploy::folded(&told);
     let others = all.into_iter().filter(|(_, text)| shown.iter().all(|(_, quote): &(String, Foreign)| quote != text));
     let others: Vec<_> = others.collect();
     failure.evidence = shown.into_iter().chain(others).collect();

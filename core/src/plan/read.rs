@@ -55,8 +55,24 @@ impl TaskRun {
         Self {
             arn: text(task, "taskArn"),
             stopped: task["lastStatus"] == "STOPPED",
-            exit_code: named.and_then(|seen| seen["exitCode"].as_i64()).and_then(|code| code.try_into().ok()),
+            exit_code: named
+                .and_then(|seen| seen["exitCode"].as_i64())
+                .and_then(|code| code.try_into().ok())
+                .filter(|code| *code != 0 || !Self::was_interrupted(task)),
         }
+    }
+
+    /// Whether a person, ECS or the loss of its host stopped the task: what its program makes of SIGTERM, 0 too, is not
+    /// the end of its work.
+    pub fn was_interrupted(task: &Json) -> bool {
+        const BY_OTHERS: [&str; 5] = [
+            "UserInitiated",
+            "ServiceSchedulerInitiated",
+            "SpotInterruption",
+            "TerminationNotice",
+            "InfrastructureHealth",
+        ];
+        task["stopCode"].as_str().is_some_and(|code| BY_OTHERS.contains(&code))
     }
 }
 

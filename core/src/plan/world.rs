@@ -456,7 +456,7 @@ pub struct TaskRun {
     pub arn: String,
     /// Whether it has stopped.
     pub stopped: bool,
-    /// The named container's exit code, once it has stopped; null is failure.
+    /// The named container's exit code, once it has stopped; null is failure, and so is 0 of a task that was stopped.
     pub exit_code: Option<i32>,
 }
 

@@ -3,7 +3,10 @@
 //! [`Health`], since the emulator makes none. Where no engine answers these tests say so and show nothing.
 #![cfg(target_arch = "x86_64")]
 
-use runner_core::report::{Fact, Failure};
+use runner_core::{
+    plan::Action,
+    report::{Fact, Failure},
+};
 
 use super::NOTHING;
 use crate::support::{
@@ -194,11 +197,39 @@ async fn a_program_that_crashes_once_it_is_used_is_no_success() {
     assert_eq!(failure.users.as_deref(), Some("affected: nothing healthy may be serving"));
 }
 
+const WORKER: &str = "
+app: shop
+region: us-east-1
+environments: { staging: {} }
+services:
+  worker:
+    image: { layout: ./ready }
+    cpu: 256
+    memory: 512
+    desired-count: 2
+    health-check: { command: [/say, probe=9000], grace-period: 90s }
+";
+
+/// It has no port that a load balancer asks: its own check, in the container, never finds it ready.
 #[tokio::test]
-async fn a_migration_that_is_stopped_and_ignores_sigterm_is_named() {
+async fn a_worker_that_never_gets_ready_is_named() {
+    let Some((mut app, health)) = app(WORKER, &["say=waiting for the queue"]).await else { return };
+    ailing(&app.root.join("ready"), &["say=ready", "port=9000"]);
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    assert_eq!(health.serving(), [":1", ":1"]);
+    app.edit("./ready", "./image");
+    let ran = app.run("staging").await;
+    let (failure, shown) = failure(&ran, 3, ("health-check-unspecified", "certain"));
+    has(&shown, &["(ServiceSchedulerInitiated)", "Task failed container health checks", "waiting for the queue"]);
+    has(failure.remedy.as_deref().unwrap(), &["runner logs worker -e staging --failed (`health-check`, app.yml:11)"]);
+    turned_back(&health, failure);
+}
+
+/// A migration that ails so, and is stopped by a person once it has said something.
+async fn stopped_migration(arguments: &[&str]) -> Option<(App, Health, Ran)> {
     let file = FILE.replace("build: { context: ./app }", "image: { layout: ./image }")
         + "    before-deploy: { command: [rails, \"db:migrate\"] }\n";
-    let Some((app, health)) = app(&file, &["say=waiting for the lock", "deaf"]).await else { return };
+    let (app, health) = app(&file, arguments).await?;
     let (said, mut hears) = tokio::sync::mpsc::unbounded_channel();
     let run = app.run_under("staging", move |call| match call.action.as_str() {
         "GetLogEvents" => {
@@ -218,11 +249,31 @@ async fn a_migration_that_is_stopped_and_ignores_sigterm_is_named() {
         stop.reason("it takes too long").send().await.unwrap();
     };
     let (ran, ()) = tokio::join!(run, stop);
+    Some((app, health, ran))
+}
+
+#[tokio::test]
+async fn a_migration_that_is_stopped_and_ignores_sigterm_is_named() {
+    let Some((_app, health, ran)) = stopped_migration(&["say=waiting for the lock", "deaf"]).await else { return };
     assert_eq!(health.ends(), [(137, false)]);
     let (failure, shown) = failure(&ran, 1, ("exit-sigkill-not-oom", "likely"));
     has(&shown, &["ended with exit code 137", "(UserInitiated): it takes too long", "waiting for the lock"]);
     has(failure.remedy.as_deref().unwrap(), &["end on SIGTERM"]);
     assert_eq!(failure.users.as_deref(), Some("unaffected: nothing was rolled out"));
+}
+
+/// It ends with 0 on SIGTERM, and was not done.
+#[tokio::test]
+async fn a_migration_that_is_stopped_is_not_done_whatever_it_ends_with() {
+    let Some((app, health, ran)) = stopped_migration(&["say=half of it", "polite"]).await else { return };
+    assert_eq!(health.ends(), [(0, false)]);
+    assert_eq!(ran.outcome.exit_code, 1, "{:?}", ran.changed());
+    let said =
+        "running before-deploy of api (rails db:migrate) in shop-staging: container api was stopped before its end";
+    assert_eq!(ran.troubles(), [said]);
+    let planned = app.plan("staging").await;
+    let again = planned.actions().any(|(_, action)| matches!(action, Action::RunTask(run) if run.task.is_none()));
+    assert!(again, "it is run again: {:#?}", planned.actions().collect::<Vec<_>>());
 }
 
 /// What goes is killed; what comes serves: that is a success, and whoever asks is told.

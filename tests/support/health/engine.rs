@@ -55,6 +55,12 @@ impl Engine {
         let _ = self.docker(arguments).output().await;
     }
 
+    /// Whether a command in a container ends well.
+    pub(super) async fn exec(&self, container: &str, words: &[String]) -> bool {
+        let mut command = self.docker(&["exec", container]);
+        command.args(words).output().await.is_ok_and(|output| output.status.success())
+    }
+
     /// Ends a container as ECS does: SIGTERM, and SIGKILL where that is not enough.
     pub(super) async fn stop(&self, container: &str) {
         self.run(&["stop", "--time", STOP, container]).await;

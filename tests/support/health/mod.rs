@@ -1,6 +1,6 @@
-//! The eyes that the local AWS lacks: it calls every target healthy, knows no memory limit, and says 0 of whatever it
-//! stopped. Here targets are really asked, as their target group says, by what a load balancer asks with; ECS's scheduler
-//! acts on the answers and on what the Docker engine tells of containers; and a run sees both in AWS's own words, in the
+//! The eyes that the local AWS lacks: it calls every target healthy, makes no container's own check, knows no memory
+//! limit, and says 0 of whatever it stopped. Here tasks are really asked, as their target group or definition says; ECS's
+//! scheduler acts on the answers and on what the Docker engine tells of containers; and a run sees both in AWS's own words, in the
 //! emulator's answers.
 //!
 //! Real are the programs, their ends, the kernel that ends one for its memory, every stop with its SIGTERM and SIGKILL,
@@ -30,7 +30,7 @@ use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
 pub use self::engine::Engine;
 use self::{
-    check::{Group, Target},
+    check::{Check, Target},
     engine::Container,
 };
 use super::{
@@ -50,11 +50,11 @@ struct Service {
     cluster: String,
     /// As the run sent it: the emulator has another.
     configuration: Json,
-    /// Whether it has target groups.
-    balanced: bool,
     events: Vec<Json>,
     /// Deployments, all of whose tasks were healthy at once.
     good: BTreeSet<String>,
+    /// Those of them that were seen to lack a task after that.
+    down: BTreeSet<String>,
     /// Deployments that may start the rest of their tasks.
     opened: BTreeSet<String>,
 }
@@ -100,8 +100,7 @@ impl Health {
             loop {
                 let names: Vec<_> = {
                     let state = watching.lock().unwrap();
-                    let balanced = state.services.iter().filter(|(_, service)| service.balanced);
-                    balanced.map(|(name, service)| (name.clone(), service.cluster.clone())).collect()
+                    state.services.iter().map(|(name, service)| (name.clone(), service.cluster.clone())).collect()
                 };
                 for (name, cluster) in names {
                     round(&clients, &engine, &watching, &cluster, &name).await;
@@ -183,7 +182,6 @@ impl State {
         let name = json["serviceName"].as_str().or(json["service"].as_str()).unwrap_or_default();
         let service = self.services.entry(name.to_owned()).or_default();
         json["cluster"].as_str().unwrap_or_default().clone_into(&mut service.cluster);
-        service.balanced |= json["loadBalancers"].as_array().is_some_and(|all| !all.is_empty());
         if json["deploymentConfiguration"].is_object() {
             service.configuration = json["deploymentConfiguration"].clone();
         }
@@ -222,51 +220,50 @@ fn compressed(seconds: i32) -> Duration {
 /// Looks at the tasks of a service, asks those that are due, and does what ECS would.
 async fn round(clients: &Clients, engine: &Engine, state: &Mutex<State>, cluster: &str, name: &str) {
     let Some((service, tasks)) = look(clients, cluster, name).await else { return };
-    let Some(group) = service.load_balancers().first().and_then(|balancer| balancer.target_group_arn()) else { return };
-    let Some(group) = Group::read(clients, group).await else { return };
+    register(clients, state, name, &service, &tasks).await;
     let due: Vec<_> = {
-        let mut state = state.lock().unwrap();
-        state
-            .targets
-            .retain(|arn, target| target.group != group.arn || tasks.iter().any(|task| task.task_arn() == Some(arn)));
-        let port = service.load_balancers()[0].container_port().unwrap_or_default();
-        for task in &tasks {
-            let (Some(arn), Some(ip)) = (task.task_arn(), address(task)) else { continue };
-            let revision = task.task_definition_arn().unwrap_or_default();
-            state.targets.entry(arn.to_owned()).or_insert_with(|| Target::new(&group, ip, port, revision));
-        }
-        let due = state.targets.iter().filter(|(_, target)| target.group == group.arn && target.next <= Instant::now());
-        due.map(|(arn, target)| (arn.clone(), target.address)).collect()
+        let State { targets, containers, .. } = &mut *state.lock().unwrap();
+        targets.retain(|arn, target| target.service != name || tasks.iter().any(|task| task.task_arn() == Some(arn)));
+        let due = targets.iter().filter(|(_, target)| target.service == name && target.next <= Instant::now());
+        due.map(|(arn, target)| {
+            let asked = target.check.container().map(|container| (arn.clone(), container.to_owned()));
+            let container = asked.and_then(|asked| Some(containers.get(&asked)?.id.clone())).unwrap_or_default();
+            (arn.clone(), target.check.clone(), target.address, container)
+        })
+        .collect()
     };
-    let asked = join_all(due.into_iter().map(async |(arn, address)| (arn, group.ask(&address).await))).await;
+    let asked = due.into_iter().map(async |(arn, check, address, container)| {
+        let outcome = check.ask(&address, &container, engine).await;
+        (arn, outcome)
+    });
+    let asked = join_all(asked).await;
     let (doomed, opens, used) = {
         let mut state = state.lock().unwrap();
         let State { services, targets, containers, ended, used } = &mut *state;
         let Some(known) = services.get_mut(name) else { return };
         for (arn, outcome) in asked {
             let Some(target) = targets.get_mut(&arn) else { continue };
-            if let Some(reason) = target.saw(&group, outcome) {
+            if let (Some(reason), Some(group)) = (target.saw(outcome), target.check.group()) {
                 let (id, port) = (id(&arn), &target.address.port());
                 known.tell(format!(
-                    "(service {name}) (task {id}) (port {port}) is unhealthy in (target-group {}) due to (reason {reason}).",
-                    group.arn
+                    "(service {name}) (task {id}) (port {port}) is unhealthy in (target-group {group}) due to (reason {reason})."
                 ));
             }
         }
         let grace = compressed(service.health_check_grace_period_seconds().unwrap_or_default());
         let mut doomed = Vec::new();
-        for (arn, target) in targets.iter_mut().filter(|(_, target)| target.group == group.arn) {
+        for (arn, target) in targets.iter_mut().filter(|(_, target)| target.service == name) {
             if target.is_unhealthy() && !target.stopping && target.since.elapsed() >= grace {
                 target.stopping = true;
                 known.tell(format!("(service {name}) has stopped 1 running tasks: (task {}).", id(arn)));
-                ended.insert(arn.clone(), format!("Task failed ELB health checks in (target-group {})", group.arn));
+                ended.insert(arn.clone(), target.check.ended());
                 let of_task = containers.iter().filter(|((task, _), _)| task == arn);
                 doomed.extend(of_task.map(|(_, container)| container.id.clone()));
             }
         }
-        let opens = known.follow(&service, targets.values().filter(|target| target.group == group.arn));
+        let opens = known.follow(&service, targets.values().filter(|target| target.service == name));
         let serves = known.serves(&service);
-        let healthy = targets.values().filter(|target| target.group == group.arn && target.is_healthy());
+        let healthy = targets.values().filter(|target| target.service == name && target.is_healthy());
         let used: Vec<_> = healthy.filter(|_| *used && serves).map(|target| target.address).collect();
         (doomed, opens, used)
     };
@@ -280,6 +277,26 @@ async fn round(clients: &Clients, engine: &Engine, state: &Mutex<State>, cluster
     }
     if opens {
         open(clients, cluster, name).await;
+    }
+}
+
+/// Takes up the tasks that are new: each is asked as its target group, else its own container, says when it comes.
+async fn register(clients: &Clients, state: &Mutex<State>, name: &str, service: &Seen, tasks: &[Task]) {
+    let balancer = service.load_balancers().first();
+    for task in tasks {
+        let (Some(arn), Some(ip)) = (task.task_arn(), address(task)) else { continue };
+        if state.lock().unwrap().targets.contains_key(arn) {
+            continue;
+        }
+        let revision = task.task_definition_arn().unwrap_or_default();
+        let check = match balancer.and_then(|balancer| balancer.target_group_arn()) {
+            Some(group) => Check::of_group(clients, group).await,
+            None => Check::of_revision(clients, revision).await,
+        };
+        let Some(check) = check else { continue };
+        let port = balancer.and_then(|balancer| balancer.container_port()).unwrap_or_default();
+        let target = Target::new(name, Arc::new(check), ip, port, revision);
+        state.lock().unwrap().targets.insert(arn.to_owned(), target);
     }
 }
 

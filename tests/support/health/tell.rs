@@ -15,19 +15,20 @@ const ITS_OWN: [&str; 4] =
 impl State {
     /// DescribeServices: a deployment is complete when its tasks are healthy, not when they run; the first may fail too;
     /// and events tell of what was seen.
-    pub(super) fn tell_services(&self, json: &mut Json) {
+    pub(super) fn tell_services(&mut self, json: &mut Json) {
         for told in json["services"].as_array_mut().into_iter().flatten() {
-            let Some(service) = told["serviceName"].as_str().and_then(|name| self.services.get(name)) else { continue };
+            let Some(name) = told["serviceName"].as_str().map(str::to_owned) else { continue };
+            self.keep_used(&name, told);
+            let Some(service) = self.services.get(&name) else { continue };
             if service.configuration.is_object() {
                 told["deploymentConfiguration"] = service.configuration.clone();
-            }
-            if !service.balanced {
-                continue;
             }
             let mut events = service.events.clone();
             events.extend(told["events"].as_array().into_iter().flatten().cloned());
             for deployment in told["deployments"].as_array_mut().into_iter().flatten() {
-                let good = deployment["id"].as_str().is_some_and(|id| service.good.contains(id));
+                let awaits = self.used && deployment["status"] == "PRIMARY";
+                let is_good = |id| service.good.contains(id) && (!awaits || service.down.contains(id));
+                let good = deployment["id"].as_str().is_some_and(is_good);
                 if good || deployment["rolloutState"] != "COMPLETED" || deployment["desiredCount"] == 0 {
                     continue;
                 }
@@ -45,6 +46,18 @@ impl State {
         }
     }
 
+    /// Where users ask, a rollout is told to be complete when they have brought a task of it down: else it would be
+    /// chance whether a look comes before them.
+    fn keep_used(&mut self, name: &str, told: &Json) {
+        let Some(service) = self.services.get_mut(name) else { return };
+        let down = told["runningCount"].as_u64() < told["desiredCount"].as_u64();
+        for deployment in told["deployments"].as_array().into_iter().flatten() {
+            if let Some(id) = deployment["id"].as_str().filter(|id| down && service.good.contains(*id)) {
+                service.down.insert(id.to_owned());
+            }
+        }
+    }
+
     /// How many tasks of a revision were ended for their health or by themselves.
     fn failed(&self, revision: &str) -> usize {
         let ended = self.containers.iter().filter(|(_, container)| container.exit.is_some());
@@ -56,6 +69,10 @@ impl State {
     pub(super) fn tell_tasks(&self, json: &mut Json) {
         for task in json["tasks"].as_array_mut().into_iter().flatten() {
             let arn = task["taskArn"].as_str().unwrap_or_default().to_owned();
+            if let Some(target) = self.targets.get(&arn).filter(|target| target.check.container().is_some()) {
+                let health = if target.is_unhealthy() { "UNHEALTHY" } else { "HEALTHY" };
+                task["healthStatus"] = if target.is_new() { "UNKNOWN" } else { health }.into();
+            }
             if task["lastStatus"] != "STOPPED" {
                 continue;
             }
@@ -91,7 +108,7 @@ impl State {
 
     /// DescribeTargetHealth's answer.
     pub(super) fn tell_targets(&self, group: &str) -> String {
-        let targets = self.targets.values().filter(|target| target.group == group);
+        let targets = self.targets.values().filter(|target| target.check.group() == Some(group));
         let members = targets.map(|target| {
             let (state, reason, words) = target.told();
             let more = match reason {

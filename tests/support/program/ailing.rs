@@ -3,7 +3,8 @@
 //!
 //! `say=WORDS` a line at the start; `port=N` answers HTTP there with `status=N` (200); `loopback` on 127.0.0.1 only;
 //! `silent` accepts and never answers; `health=PATH` is answered, and the first other request `crash`es it; `eat` takes
-//! memory until somebody ends it; `deaf` has no handler for SIGTERM, which process 1 then never gets.
+//! memory until somebody ends it; `deaf` has no handler for SIGTERM, which process 1 then never gets, and `polite` ends
+//! with 0 on it; `probe=N` ends at once, with 0 where that port of 127.0.0.1 takes a connection.
 
 #![no_std]
 #![no_main]
@@ -20,6 +21,7 @@ mod nr {
     pub const SIGACTION: usize = 13;
     pub const NANOSLEEP: usize = 35;
     pub const SOCKET: usize = 41;
+    pub const CONNECT: usize = 42;
     pub const SENDTO: usize = 44;
     pub const BIND: usize = 49;
     pub const LISTEN: usize = 50;
@@ -49,6 +51,10 @@ fn exit(code: usize) -> ! {
 /// As a shell says of a program that SIGTERM ended: 128 and its number.
 extern "C" fn end(_signal: i32) {
     exit(143)
+}
+
+extern "C" fn end_well(_signal: i32) {
+    exit(0)
 }
 
 #[panic_handler]
@@ -90,7 +96,7 @@ struct Ails {
 /// `stack` is where the kernel put the arguments.
 extern "C" fn main(stack: *const usize) -> ! {
     let mut ails = Ails { port: 0, status: b"200", health: b"", loopback: false, silent: false, crash: false };
-    let (mut eats, mut deaf, mut said): (bool, bool, &[u8]) = (false, false, b"");
+    let (mut eats, mut deaf, mut polite, mut said): (bool, bool, bool, &[u8]) = (false, false, false, b"");
     // SAFETY: the layout of a new process's stack: the count, then that many arguments.
     for at in 1..unsafe { *stack } {
         // SAFETY: as above.
@@ -101,15 +107,19 @@ extern "C" fn main(stack: *const usize) -> ! {
             b"crash" => ails.crash = true,
             b"eat" => eats = true,
             b"deaf" => deaf = true,
+            b"polite" => polite = true,
             _ => {}
         }
         said = argument.strip_prefix(b"say=").unwrap_or(said);
         ails.status = argument.strip_prefix(b"status=").unwrap_or(ails.status);
         ails.health = argument.strip_prefix(b"health=").unwrap_or(ails.health);
+        if let Some(port) = argument.strip_prefix(b"probe=") {
+            exit(usize::from(!takes(number(port))))
+        }
         ails.port = argument.strip_prefix(b"port=").map_or(ails.port, number);
     }
     if !deaf {
-        handle(15);
+        handle(15, if polite { end_well } else { end });
     }
     if !said.is_empty() {
         say(said);
@@ -125,7 +135,7 @@ extern "C" fn main(stack: *const usize) -> ! {
 }
 
 /// Process 1 has no default for a signal.
-fn handle(signal: usize) {
+fn handle(signal: usize, end: extern "C" fn(i32)) {
     /// The kernel's `sigaction`.
     #[repr(C)]
     struct Action {
@@ -135,7 +145,7 @@ fn handle(signal: usize) {
         mask: usize,
     }
     const SA_RESTORER: usize = 0x0400_0000;
-    let handler = end as extern "C" fn(i32) as usize;
+    let handler = end as usize;
     let action = Action { handler, flags: SA_RESTORER, restorer: handler, mask: 0 };
     call(nr::SIGACTION, [signal, &raw const action as usize, 0, 8, 0, 0]);
 }
@@ -162,10 +172,22 @@ fn pause(millis: usize) {
     call(nr::NANOSLEEP, [time.as_ptr() as usize, 0, 0, 0, 0, 0]);
 }
 
+const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
+
+/// The kernel's `sockaddr_in`.
+fn address(host: [u8; 4], port: u16) -> [u8; 16] {
+    let [high, low] = port.to_be_bytes();
+    [2, 0, high, low, host[0], host[1], host[2], host[3], 0, 0, 0, 0, 0, 0, 0, 0]
+}
+
+/// Whether a port takes a connection.
+fn takes(port: u16) -> bool {
+    let socket = call(nr::SOCKET, [2, 1, 0, 0, 0, 0]) as usize;
+    call(nr::CONNECT, [socket, address(LOOPBACK, port).as_ptr() as usize, 16, 0, 0, 0]) == 0
+}
+
 fn serve(ails: &Ails) -> ! {
-    let [high, low] = ails.port.to_be_bytes();
-    let host = if ails.loopback { [127, 0, 0, 1] } else { [0; 4] };
-    let address = [2, 0, high, low, host[0], host[1], host[2], host[3], 0, 0, 0, 0, 0, 0, 0, 0_u8];
+    let address = address(if ails.loopback { LOOPBACK } else { [0; 4] }, ails.port);
     let listener = call(nr::SOCKET, [2, 1 | 0o2_000_000, 0, 0, 0, 0]) as usize;
     let on = 1_u32;
     call(nr::SETSOCKOPT, [listener, 1, 2, &raw const on as usize, 4, 0]);
