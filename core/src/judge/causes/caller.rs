@@ -4,12 +4,33 @@ use super::{
     cause::{Cause, Family, Rank},
     rule::{
         Rule::{Certain, Likely},
-        When::{self, All, Any, At, Has, InOrder, Not, Word},
+        Text,
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Together, Word},
     },
 };
 
 /// Whose task reads its secrets itself asks with its own role, not the deployer's.
 const READS_SECRETS: When = Any(&[Has("secretsmanager:getsecretvalue"), Has("ssm:getparameters")]);
+
+/// A program has tokens and sessions of its own.
+const OF_AWS: When = Any(&[
+    Not(&At("log")),
+    Word("sso"),
+    Word("sts"),
+    Word("ecr"),
+    Has("security token"),
+    Has("amazonaws.com"),
+    Has("when calling the"),
+]);
+
+/// The session has the name that ECS gives it, the task's id: the program asked, not who deploys.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-iam-roles.html>
+fn asked_by_a_task(text: &Text) -> bool {
+    let Some((_, role)) = text.flat().split_once(":assumed-role/") else { return false };
+    let session = role.split_once('/').map(|(_, session)| session).unwrap_or_default();
+    let id: Vec<char> = session.chars().take_while(char::is_ascii_alphanumeric).collect();
+    id.len() == 32 && id.iter().all(char::is_ascii_hexdigit)
+}
 
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
@@ -62,7 +83,8 @@ pub(super) static CAUSES: &[Cause] = &[
                 ]),
                 Not(&Has("expired")),
             ])),
-            Likely(Has("actions_id_token_request_url")),
+            // What configure-aws-credentials says where the job may not have a token.
+            Likely(Any(&[Has("actions_id_token_request_url"), Has("'id-token' permission")])),
         ],
     },
     Cause {
@@ -76,11 +98,16 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Any(&[Has("expiredtoken"), Has("expired token")])),
             Certain(Has("security token included in the request is expired")),
             Certain(Has("authorization token has expired")),
-            Likely(InOrder(&["token", "expired"])),
-            Likely(InOrder(&["session", "expired"])),
-            Likely(InOrder(&["credentials", "expired"])),
-            Likely(All(&[Has("requestexpired")])),
-            Likely(InOrder(&["signature expired"])),
+            Likely(Together(&[
+                OF_AWS,
+                Any(&[
+                    InOrder(&["token", "expired"]),
+                    InOrder(&["session", "expired"]),
+                    InOrder(&["credentials", "expired"]),
+                ]),
+            ])),
+            Likely(Has("requestexpired")),
+            Likely(Has("signature expired")),
         ],
     },
     Cause {
@@ -107,10 +134,12 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("unauthorizedoperation"),
                     Has("error code: accessdenied"),
                     Has("handlererrorcode: accessdenied"),
+                    Has("handlererrorcode: unauthorizedtaggingoperation"),
                 ]),
             ])),
             Likely(All(&[
-                Not(&Any(&[At("stoppedReason"), At("containerReason"), At("targetHealth")])),
+                Not(&Any(&[At("stoppedReason"), At("containerReason"), At("serviceEvent"), At("targetHealth")])),
+                Not(&Test(asked_by_a_task)),
                 Any(&[
                     Has("not authorized to perform"),
                     Has("accessdenied"),

@@ -171,7 +171,8 @@ pub(super) static CAUSES: &[Cause] = &[
         meaning: "RDS does not (any more) offer this version of the engine in this region: minor versions are retired.",
         remedy: "Choose a version from `aws rds describe-db-engine-versions`; give the major version only",
         rules: &[
-            Certain(InOrder(&["cannot find version", "for "])),
+            Certain(All(&[DATABASE, InOrder(&["cannot find version", "for "])])),
+            Likely(InOrder(&["cannot find version", "for "])),
             Likely(InOrder(&["cannot find upgrade"])),
             Likely(All(&[DATABASE, InOrder(&["engine version", "not"])])),
             Likely(InOrder(&["version", "not available", "engine"])),
@@ -211,6 +212,8 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(All(&[At("log"), InOrder(&["create_failed", "already exists"])])),
             Likely(InOrder(&["resource handler returned message", "already exists"])),
             Likely(InOrder(&["with the same name", "exists"])),
+            Certain(InOrder(&["export with name", "is already exported by stack"])),
+            Likely(InOrder(&["secret with this name is already scheduled for deletion"])),
         ],
     },
     Cause {
@@ -235,6 +238,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(InOrder(&["unable to retrieve", "attribute for"])),
             Likely(InOrder(&["output '", "not found in stack"])),
             Likely(InOrder(&["parameter ", " failed to satisfy constraint"])),
+            Likely(InOrder(&["parameter '", "must be one of allowedvalues"])),
             Likely(Any(&[
                 Has("extraneous key"),
                 Has("invalid template"),
@@ -316,6 +320,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 InOrder(&["stack", "in a failed state"]),
                 InOrder(&["is in a", "_failed state"]),
                 InOrder(&["waiter stack", "failed"]),
+                Has("resource is not in the state stack"),
                 InOrder(&["waiter changeset", "failed"]),
                 InOrder(&["rollback requested by user"]),
                 InOrder(&["stack", "did not complete", "successfully"]),

@@ -8,7 +8,7 @@ use super::{
     rule::{
         Rule::{Certain, Likely},
         Text,
-        When::{self, All, Any, At, Has, InOrder, Not, Test, Word},
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Together, Word},
         number_at,
     },
 };
@@ -104,7 +104,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Set the health check's path to one that answers 200, or add that path to the program",
         rules: &[
             Certain(Test(answered_404)),
-            Likely(All(&[UNHEALTHY, Any(&[Word("404"), InOrder(&["not found", "path"])])])),
+            Likely(Together(&[UNHEALTHY, Any(&[Word("404"), InOrder(&["not found", "path"])])])),
         ],
     },
     Cause {
@@ -117,7 +117,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Let the health-check path through the host check; check protocol and port of the target group",
         rules: &[
             Certain(Test(answered_400)),
-            Likely(All(&[UNHEALTHY, Any(&[Has("code 400"), Has("400 bad request"), Has("[400]")])])),
+            Likely(Together(&[UNHEALTHY, Any(&[Has("code 400"), Has("400 bad request"), Has("[400]")])])),
         ],
     },
     Cause {
@@ -129,7 +129,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Leave the health-check path out of the redirect (Rails: ssl_options redirect exclude)",
         rules: &[
             Certain(Test(redirected)),
-            Likely(All(&[
+            Likely(Together(&[
                 UNHEALTHY,
                 Any(&[Word("301"), Word("302"), Word("307"), Word("308"), Has("redirect"), Has("3xx")]),
             ])),
@@ -146,7 +146,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Has("target.responsecodemismatch")),
             Certain(Test(answered_otherwise)),
             Likely(Any(&[Has("failed with these codes"), Has("responsecodemismatch")])),
-            Likely(All(&[UNHEALTHY, Any(&[Word("401"), Word("403"), Word("500"), Word("502"), Word("503")])])),
+            Likely(Together(&[UNHEALTHY, Any(&[Word("401"), Word("403"), Word("500"), Word("502"), Word("503")])])),
         ],
     },
     Cause {
@@ -160,7 +160,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(Has("target.timeout")),
             Certain(All(&[UNHEALTHY, Has("request timed out")])),
-            Likely(All(&[UNHEALTHY, Any(&[Has("timed out"), Has("timeout")]), Not(&At("log"))])),
+            Likely(Together(&[UNHEALTHY, Any(&[Has("timed out"), Has("timeout")]), Not(&At("log"))])),
         ],
     },
     Cause {
@@ -173,9 +173,12 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Make the program listen on 0.0.0.0 and the service's port",
         rules: &[
             Likely(Has("target.failedhealthchecks")),
+            // How the load balancer describes that code, and how ECS repeats it.
+            Likely(Has("(reason health checks failed)")),
+            Likely(All(&[At("targetHealth"), Has("health checks failed"), Not(&Has("with these codes"))])),
             // Only the task itself reaches it there.
             Likely(All(&[At("log"), LOOPBACK, Not(&Any(&[Has("0.0.0.0"), Has("[::]"), Has("all addresses")]))])),
-            Likely(All(&[
+            Likely(Together(&[
                 UNHEALTHY,
                 Any(&[
                     Has("connection refused"),
@@ -244,7 +247,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(Has("failed elb health checks")),
             Certain(Has("failed container health checks")),
-            Certain(InOrder(&["is unhealthy in", "due to"])),
+            Certain(All(&[InOrder(&["is unhealthy in", "due to"]), Not(&Has("(reason health checks failed)"))])),
             Certain(Has("unhealthythreshold number of health checks")),
             Likely(Any(&[
                 Has("health checks failed"),

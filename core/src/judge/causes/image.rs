@@ -62,6 +62,17 @@ fn no_official_image(text: &Text) -> bool {
     text.has("docker.io/library/") && (text.has("denied") || text.has("authorization failed"))
 }
 
+/// `failed to resolve ref X: X: not found`: only of what is not there does containerd name the reference twice, so that
+/// the end of the text may be cut off.
+/// <https://github.com/containerd/containerd/blob/main/core/remotes/docker/resolver.go>
+fn named_twice(text: &Text) -> bool {
+    let Some((_, after)) = text.flat().split_once("failed to resolve ref ") else { return false };
+    let name = after.split([' ', '"']).find(|word| !word.is_empty()).unwrap_or_default().trim_end_matches(':');
+    let rest = after.split_once(name).map(|(_, rest)| rest).unwrap_or_default();
+    name.len() > 8
+        && rest.trim_start_matches(['"', ':', ' ']).strip_prefix(name).is_some_and(|end| end.starts_with(':'))
+}
+
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
         name: "registry-rate-limited",
@@ -109,6 +120,8 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("insufficient disk space"),
                 Has("no usable temporary directory"),
             ])),
+            // Docker's device mapper on an EC2 host.
+            Certain(InOrder(&["thin pool has", "free data blocks"])),
         ],
     },
     Cause {
@@ -120,7 +133,9 @@ pub(super) static CAUSES: &[Cause] = &[
                   silicon machine (arm64) for an x86_64 task.",
         remedy: "Build with --platform linux/amd64 (or linux/arm64), matching the service's architecture",
         rules: &[
-            Certain(Has("exec format error")),
+            // A script without a first line that names its interpreter is refused in the same words.
+            Certain(All(&[Has("exec format error"), Not(&Has(".sh"))])),
+            Likely(Has("exec format error")),
             Certain(Has("descriptor matching platform")),
             Certain(Has("no match for platform in manifest")),
             Certain(Has("no matching manifest for")),
@@ -148,6 +163,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(InOrder(&["container.image", "invalid characters"])),
             Certain(InOrder(&["container.image", "should not be null or empty"])),
             Certain(InOrder(&["container.image", "must be"])),
+            Certain(InOrder(&["container.image", "should be"])),
             Certain(Has("repository name must be lowercase")),
             Certain(Any(&[
                 Has("couldn't parse image reference"),
@@ -314,6 +330,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("unexpected media type"),
                 Has("unsupported mediatype"),
                 Has("schema 1 support has been removed"),
+                Has("missing signature key"),
                 Has("application/vnd.in-toto"),
             ])),
         ],
@@ -328,6 +345,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Push the image, or correct repository and tag; deploy by digest so that what is deployed exists",
         rules: &[
             Certain(All(&[PULLING, Any(&[Has("manifest unknown"), Has("manifestunknown")])])),
+            Likely(Test(named_twice)),
             Likely(All(&[PULLING, ABSENT, Not(&NO_ANSWER), Not(&Has("repository does not exist or may require"))])),
             Certain(InOrder(&["the image with imageid {", "imagetag:", "does not exist"])),
             Certain(Any(&[Has("imagenotfoundexception"), Has("requested image not found")])),

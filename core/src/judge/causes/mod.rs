@@ -204,8 +204,19 @@ pub fn find(name: &str) -> Option<&'static Cause> {
     all().find(|cause| cause.name == name)
 }
 
-/// What one text says.
+/// What one text says. In a log, a line that calls itself an error is heard before warnings and news: a program that
+/// warns of a cache it does not reach and then ends of something else ended of that.
 pub fn diagnose(evidence: &Evidence) -> Diagnosis {
+    if let Some(errors) = (evidence.at == Where::Log).then(|| rule::without_chatter(evidence.text.raw())).flatten() {
+        let found = read(&Evidence { text: errors.into(), ..evidence.clone() });
+        if found.cause.rank == Rank::Root {
+            return found;
+        }
+    }
+    read(evidence)
+}
+
+fn read(evidence: &Evidence) -> Diagnosis {
     let text = Text::new(evidence);
     let mut best: Option<(&'static Cause, Certainty, &Rule)> = None;
     for cause in all() {

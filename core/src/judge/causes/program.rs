@@ -10,6 +10,7 @@ use super::{
         Text,
         When::{self, All, Any, At, Exit, Has, InOrder, Not, Test, Word},
     },
+    vocabulary::DENIED,
 };
 
 /// The two causes of a container that ends with 137.
@@ -56,9 +57,14 @@ const HEAP: When = Any(&[
     Has("fatal process out of memory"),
 ]);
 
+/// 137 has a cause of its own; 143 (128 + SIGTERM) is how a program ends that was asked to.
 fn ended_in_failure(text: &Text) -> bool {
-    text.exit.is_some_and(|code| code != 0 && code != 137)
+    text.exit.is_some_and(|code| ![0, 137, 143].contains(&code))
 }
+
+/// ECS stopped the task for a reason of its own, so that its exit code tells nothing.
+const STOPPED_BY_ECS: When =
+    Any(&[Has("health check"), Has("scaling activity initiated by"), Has("stopped by user"), Word("userinitiated")]);
 
 /// A module whose "name" is a path of a parameter store or file system: a reference was used as if it were the value.
 fn path_as_module(text: &Text) -> bool {
@@ -67,7 +73,7 @@ fn path_as_module(text: &Text) -> bool {
 
 /// A line names a variable as the environment writes it, `STRIPE_KEY`, and says that it is missing or empty.
 fn named_variable(text: &Text) -> bool {
-    const LACKS: [&str; 16] = [
+    const LACKS: [&str; 17] = [
         "is not set",
         "not set",
         "must be set",
@@ -84,6 +90,7 @@ fn named_variable(text: &Text) -> bool {
         "can't be blank",
         "not provided",
         "notpresent",
+        "missing value",
     ];
     let is_name = |word: &str| {
         let inner = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
@@ -97,6 +104,26 @@ fn named_variable(text: &Text) -> bool {
         let Some(name) = words.into_iter().find(|word| is_name(word)) else { return false };
         let after = line.split_once(name).map(|(_, after)| after.to_ascii_lowercase()).unwrap_or_default();
         LACKS.iter().any(|lacks| after.find(lacks).is_some_and(|at| at < 24))
+    })
+}
+
+/// An exception's name and what it says, as an uncaught one is printed: `alembic.util.exc.CommandError: …`. Programs also
+/// log what they have dealt with, so that within a line it counts only where the program then failed.
+fn names_an_exception(text: &Text) -> bool {
+    let failed = text.exit.is_some_and(|code| code != 0);
+    let is_exception = |name: &str| {
+        let class = name.rsplit(['.', ':', '$']).next().unwrap_or_default();
+        name.chars().all(|c| c.is_alphanumeric() || "._:$".contains(c))
+            && (class.ends_with("Error") || class.ends_with("Exception"))
+            && class.len() > 9
+            && class.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    text.raw.lines().any(|line| {
+        line.match_indices(": ").any(|(at, _)| {
+            let before = line.get(..at).unwrap_or_default();
+            let name = before.rsplit(' ').next().unwrap_or_default();
+            (failed || name.len() == before.trim_start().len()) && is_exception(name)
+        })
     })
 }
 
@@ -142,7 +169,11 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Check native extensions against the base image (musl or glibc, architecture) and update them",
         rules: &[
             Certain(Exit(139)),
-            Likely(Any(&[Has("segmentation fault"), Has("sigsegv"), Has("segfault"), Has("signal 11")])),
+            // Go turns a nil pointer into a panic of its own, and says which signal it was.
+            Likely(All(&[
+                Any(&[Has("segmentation fault"), Has("sigsegv"), Has("segfault"), Has("signal 11")]),
+                Not(&Has("panic: runtime error")),
+            ])),
         ],
     },
     Cause {
@@ -172,7 +203,8 @@ pub(super) static CAUSES: &[Cause] = &[
                     InOrder(&["set the", "environment variable"]),
                     InOrder(&["env var", "not set"]),
                     InOrder(&["missing", "env var"]),
-                    InOrder(&["missing", "environment"]),
+                    Has("missing environment"),
+                    Has("invalid environment variables"),
                     Has("improperlyconfigured"),
                     Has("secret_key_base"),
                     Has("unbound variable"),
@@ -206,7 +238,10 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("authentication failed"),
                     Has("p1000: authentication"),
                     Has("p1012"),
-                    Has("pydantic"),
+                    InOrder(&["pydantic", "validation error"]),
+                    Has("declare it as envvar"),
+                    Has("client password must be a string"),
+                    Has("with your username/password"),
                     InOrder(&["validation error", "settings", "field required"]),
                     Has("[no_secret]"),
                     Has("nodatabaseerror"),
@@ -275,6 +310,8 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("cannotconnecterror"),
                 Has("connectexception"),
                 Has("mongoserverselectionerror"),
+                Has("server selection timed out"),
+                Has("nobrokersavailable"),
                 Has("mongonetworkerror"),
                 Has("serverselectiontimeouterror"),
                 Has("server closed the connection unexpectedly"),
@@ -390,6 +427,10 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("failed to find attribute"),
                 Has("nginx: [emerg]"),
                 InOrder(&["relation \"", "does not exist"]),
+                InOrder(&["error relocating", "symbol not found"]),
+                InOrder(&["fatal error:", "goroutine "]),
+                Has("inconsistentmigrationhistory"),
+                All(&[Test(names_an_exception), Not(&DENIED)]),
                 Has("exited due to exception"),
                 Has("core dumped"),
                 Exit(134),
@@ -405,10 +446,10 @@ pub(super) static CAUSES: &[Cause] = &[
                   within stopTimeout after SIGTERM, most often because a shell as first process does not pass it on.",
         remedy: "Start the program with `exec` or an init process, end on SIGTERM, and give stopTimeout room for its drain",
         rules: &[
-            Likely(All(&[Exit(137), Not(&Any(&[Has("memory"), Has("oom")]))])),
+            Likely(All(&[Exit(137), Not(&Any(&[Has("memory"), Has("oom"), Has("health check")]))])),
             Likely(All(&[
                 Any(&[Has("sigkill"), Has("signal 9"), Has("signal: killed")]),
-                Not(&Any(&[Has("memory"), Has("oom"), Has("pull")])),
+                Not(&Any(&[Has("memory"), Has("oom"), Has("pull"), Has("resourceinitialization")])),
             ])),
         ],
     },
@@ -421,7 +462,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Read the last lines of its log: runner logs SERVICE --failed",
         rules: &[
             Certain(All(&[Has("essential container"), Test(ended_in_failure)])),
-            Likely(Test(ended_in_failure)),
+            Likely(All(&[Test(ended_in_failure), Not(&STOPPED_BY_ECS)])),
             Likely(All(&[Has("essential container"), Has("exited"), Not(&Any(&[Exit(0), Exit(137)]))])),
             Likely(Word("essentialcontainerexited")),
         ],

@@ -5,13 +5,18 @@ use super::{
     rule::{
         Rule::{Certain, Likely},
         Text,
-        When::{All, Any, Has, InOrder, Test, Word},
+        When::{All, Any, At, Has, InOrder, Not, Test, Word},
     },
 };
 
 /// DescribeServices reports what it did not find with the reason `MISSING`, in capitals.
 fn reported_missing(text: &Text) -> bool {
     text.raw.contains("MISSING") && text.has("service")
+}
+
+/// The text names the type of a resource that is no ECS service: `AWS::RDS::DBInstance`.
+fn names_another_resource(text: &Text) -> bool {
+    text.has("aws::") && !text.has("aws::ecs::service")
 }
 
 pub(super) static CAUSES: &[Cause] = &[
@@ -142,10 +147,25 @@ pub(super) static CAUSES: &[Cause] = &[
                   stands elsewhere.",
         remedy: "Read the stopped tasks' reasons and logs: runner logs SERVICE --failed",
         rules: &[
-            Certain(Has("circuit breaker")),
+            Certain(Any(&[
+                Has("circuit breaker was triggered"),
+                Has("circuit breaker threshold was exceeded"),
+                Has("ecs deployment circuit breaker: "),
+            ])),
+            // Programs have circuit breakers of their own.
+            Likely(All(&[
+                Has("circuit breaker"),
+                Any(&[Not(&At("log")), Has("deployment")]),
+                Not(&Any(&[Has("invalid"), Has("not supported")])),
+            ])),
             Certain(InOrder(&["deployment failed", "tasks failed to start"])),
             Certain(Word("service_deployment_failed")),
-            Likely(Any(&[InOrder(&["deployment", "rolling back to"]), Has("circuit_breaker"), Has("circuitbreaker")])),
+            Likely(Any(&[
+                InOrder(&["deployment", "rolling back to"]),
+                Has("rolling back to deployment"),
+                Has("circuit_breaker"),
+                Has("circuitbreaker"),
+            ])),
         ],
     },
     Cause {
@@ -156,10 +176,21 @@ pub(super) static CAUSES: &[Cause] = &[
         meaning: "CloudFormation waited for the service and gave up. It does not say what the tasks lacked.",
         remedy: "Read the service's events and the stopped tasks' reasons: runner logs SERVICE --failed",
         rules: &[
-            Certain(Has("did not stabilize")),
-            Certain(Has("resource timed out waiting for com")),
-            Certain(Has("handlererrorcode: notstabilized")),
-            Likely(Any(&[Has("exceeded attempts to wait"), Has("failed to stabilize")])),
+            // Every kind of resource is waited for in these words.
+            Certain(All(&[
+                Any(&[Has("ecs service"), Has("aws::ecs::service"), Has(":service/")]),
+                Any(&[Has("did not stabilize"), Has("handlererrorcode: notstabilized")]),
+            ])),
+            Likely(All(&[
+                Any(&[
+                    Has("did not stabilize"),
+                    Has("resource timed out waiting for com"),
+                    Has("handlererrorcode: notstabilized"),
+                    Has("exceeded attempts to wait"),
+                    Has("failed to stabilize"),
+                ]),
+                Not(&Test(names_another_resource)),
+            ])),
         ],
     },
     Cause {

@@ -1,6 +1,6 @@
 //! The few words in which the rules of the causes are written, and the text as they see it.
 
-use super::Evidence;
+use super::{Evidence, Where};
 
 /// What a piece of evidence must look like. Needles are lower case with single spaces, see [`Text`].
 #[derive(Debug, Clone, Copy)]
@@ -13,6 +13,8 @@ pub(super) enum When {
     InOrder(&'static [&'static str]),
     /// Every one holds.
     All(&'static [When]),
+    /// Every one holds, in a log within one and the same line.
+    Together(&'static [When]),
     /// At least one holds.
     Any(&'static [When]),
     /// It does not hold.
@@ -43,6 +45,8 @@ pub(super) struct Text {
     /// With its lines joined without a space: terminals and command lines wrap inside words, so that `already`
     /// arrives as `alr` and `eady`.
     unwrapped: Option<String>,
+    /// The lines of a log that has several, each a text of its own.
+    lines: Vec<Text>,
     place: String,
     /// The exit code, by the field or by the text.
     pub(super) exit: Option<i32>,
@@ -57,7 +61,16 @@ impl Text {
             .contains(['\n', '\r'])
             .then(|| flatten(&raw.split(['\n', '\r']).map(str::trim).collect::<String>()));
         let exit = evidence.exit_code.or_else(|| exit_code_in(&flat));
-        Self { raw, flat, unwrapped, place: evidence.at.as_str().to_owned(), exit }
+        let lines = match evidence.at {
+            Where::Log if unwrapped.is_some() => raw.lines().map(|line| Self::line(line, exit)).collect(),
+            _ => Vec::new(),
+        };
+        Self { raw, flat, unwrapped, lines, place: evidence.at.as_str().to_owned(), exit }
+    }
+
+    fn line(raw: &str, exit: Option<i32>) -> Self {
+        let place = Where::Log.as_str().to_owned();
+        Self { raw: raw.to_owned(), flat: flatten(raw), unwrapped: None, lines: Vec::new(), place, exit }
     }
 
     /// The prepared text.
@@ -78,8 +91,14 @@ impl Text {
         match when {
             When::Has(needle) => self.has(needle),
             When::Word(word) => has_word(&self.flat, word),
-            When::InOrder(parts) => self.either(|form| in_order(form, parts)),
+            // What stands far apart in a log does not belong together.
+            When::InOrder(parts) => {
+                let within = if self.lines.is_empty() { usize::MAX } else { 400 };
+                self.either(|form| in_order(form, parts, within))
+            }
             When::All(all) => all.iter().all(|when| self.holds(when)),
+            When::Together(all) if self.lines.is_empty() => all.iter().all(|when| self.holds(when)),
+            When::Together(all) => self.lines.iter().any(|line| all.iter().all(|when| line.holds(when))),
             When::Any(any) => any.iter().any(|when| self.holds(when)),
             When::Not(when) => !self.holds(when),
             When::At(place) => self.place == *place,
@@ -94,7 +113,7 @@ impl Text {
             When::Has(needle) if self.has(needle) => into.push(needle),
             When::Word(word) if has_word(&self.flat, word) => into.push(word),
             When::InOrder(parts) if self.holds(when) => into.extend(parts.iter().copied()),
-            When::All(list) | When::Any(list) => {
+            When::All(list) | When::Together(list) | When::Any(list) => {
                 for when in list.iter().filter(|when| self.holds(when)) {
                     self.needles(when, into);
                 }
@@ -141,15 +160,39 @@ fn has_word(flat: &str, word: &str) -> bool {
     })
 }
 
-fn in_order(flat: &str, parts: &[&str]) -> bool {
-    let mut rest = flat;
-    parts.iter().all(|part| match rest.find(part) {
-        Some(at) => {
-            rest = rest.get(at + part.len()..).unwrap_or_default();
-            true
-        }
-        None => false,
+/// Whether the parts follow each other with at most `within` bytes from the end of the first to the start of the last.
+fn in_order(flat: &str, parts: &[&str], within: usize) -> bool {
+    let Some((first, others)) = parts.split_first() else { return true };
+    flat.match_indices(first).any(|(start, _)| {
+        let after = flat.get(start + first.len()..).unwrap_or_default();
+        let mut end = 0;
+        others.iter().all(|part| match after.get(end..).and_then(|rest| rest.find(part)) {
+            Some(at) if end + at <= within => {
+                end += at + part.len();
+                true
+            }
+            _ => false,
+        })
     })
+}
+
+/// A log without the lines that call themselves a warning or news; `None` where that leaves all of it, or nothing.
+pub(super) fn without_chatter(raw: &str) -> Option<String> {
+    let kept: Vec<&str> = raw.lines().filter(|line| !is_chatter(line)).collect();
+    let some = kept.iter().any(|line| !line.trim().is_empty());
+    (some && kept.len() < raw.lines().count()).then(|| kept.join("\n"))
+}
+
+/// A level below error stands among the first words: `WARN`, `[INFO]`, `"level":"debug"`, `DeprecationWarning:`.
+fn is_chatter(line: &str) -> bool {
+    let mut words = line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12);
+    let level = words.find_map(|word| match word.to_ascii_lowercase().as_str() {
+        "error" | "err" | "fatal" | "critical" | "crit" | "panic" | "emerg" | "severe" => Some(false),
+        "warn" | "info" | "debug" | "trace" | "notice" => Some(true),
+        word if word.ends_with("warning") => Some(true),
+        _ => None,
+    });
+    level == Some(true)
 }
 
 /// The code in `exit code 137`, `Exit Code: 1`, `exited with code 2`.
@@ -192,6 +235,24 @@ mod tests {
         assert!(!text("in UPDATE_ROLLBACK_FAILED state").holds(&When::Word("rollback_failed")));
         assert!(text("Stack [x] already exists").holds(&When::InOrder(&["stack [", "already exists"])));
         assert!(!text("already exists: stack [x]").holds(&When::InOrder(&["stack [", "already exists"])));
+    }
+
+    #[test]
+    fn in_a_log_only_what_stands_together_belongs_together() {
+        let far = text(&format!("missing semicolon\n{}environment: production", "GET / 200\n".repeat(60)));
+        assert!(!far.holds(&When::InOrder(&["missing", "environment"])));
+        assert!(text("old missing\nmissing\nenvironment").holds(&When::InOrder(&["missing", "environment"])));
+        let health = When::Together(&[When::Has("health"), When::Word("404")]);
+        assert!(!text("GET /health 200\nGET /x 404").holds(&health));
+        assert!(text("GET /x 200\nGET /health 404").holds(&health));
+    }
+
+    #[test]
+    fn warnings_and_news_are_left_out_where_something_is_left() {
+        let log = "WARN redis refused\n{\"level\":\"info\",\"msg\":\"error handler set\"}\nTypeError: x";
+        assert_eq!(without_chatter(log).as_deref(), Some("TypeError: x"));
+        assert_eq!(without_chatter("UserWarning: old\n\n"), None);
+        assert_eq!(without_chatter("ERROR warning level is 3"), None);
     }
 
     #[test]

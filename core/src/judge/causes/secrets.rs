@@ -22,6 +22,7 @@ const FETCHING: When = Any(&[
     Has("cannot pull secrets"),
     Has("can't retrieve secret"),
     Has("from secrets manager"),
+    Has("retrieve asm secret"),
     Has("from aws secrets manager"),
     Has("retrieve secrets from ssm"),
     Has("from aws systems manager parameter store"),
@@ -47,6 +48,7 @@ const LOGGING: When = Any(&[
     Has("logger args"),
     Has("cloudwatch log stream"),
     Has("cloudwatch log group"),
+    Has("cloudwatch logs"),
     Has("logs:createlogstream"),
     Has("logs:putlogevents"),
     Has("logs:createloggroup"),
@@ -96,9 +98,11 @@ pub(super) static CAUSES: &[Cause] = &[
         meaning: "The reference asks for a key of the secret, but the secret's text is no JSON object, or has no such key.",
         remedy: "Store a JSON object with that key, or refer to the secret without a key",
         rules: &[
-            Certain(All(&[FETCHING, InOrder(&["invalid character", "looking for beginning of"])])),
-            Certain(All(&[FETCHING, InOrder(&["invalid character", "after"])])),
-            Certain(All(&[FETCHING, Has("unexpected end of json")])),
+            // The words of Go's JSON reader: https://go.dev/src/encoding/json/scanner.go.
+            Certain(All(&[
+                Any(&[FETCHING, Has("unable to pull secrets or registry auth")]),
+                Any(&[Has("invalid character '"), Has("unexpected end of json")]),
+            ])),
             Likely(All(&[FETCHING, Has("cannot unmarshal")])),
             Likely(InOrder(&["secret", "did not contain json key"])),
             Likely(InOrder(&["could not parse secretstring json"])),
@@ -148,7 +152,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 Any(&[Has("can't be found"), Has("cannot be found"), Has("was not found in secrets manager")]),
             ])),
             Likely(All(&[FETCHING, Has("not found"), Not(&Has("resourcenotfound"))])),
-            Certain(Has("marked for deletion")),
+            Certain(All(&[Has("secret"), Has("marked for deletion")])),
             Likely(InOrder(&["unable to fetch parameters", "from parameter store"])),
             Likely(InOrder(&["parameters:", "[ssm:", "cannot be found"])),
             Likely(InOrder(&["invalid ssm parameters"])),
@@ -260,8 +264,23 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Create the log group in the region the configuration names, or correct its name",
         rules: &[
             Certain(Has("the specified log group does not exist")),
-            Certain(All(&[LOGGING, Has("resourcenotfoundexception")])),
-            Likely(InOrder(&["cannot find the amazon cloudwatch log group"])),
+            Certain(All(&[LOGGING, Has("resourcenotfoundexc")])),
+            // The same sentence opens the message where CloudWatch did not answer.
+            Likely(All(&[Has("cannot find the amazon cloudwatch log group"), Not(&NO_ANSWER)])),
+        ],
+    },
+    Cause {
+        name: "log-endpoint-unreachable",
+        family: Family::Secrets,
+        rank: Rank::Root,
+        title: "CloudWatch Logs not reachable",
+        meaning: "CloudWatch Logs did not answer when the task's log was to be opened: its subnet has no way to it, or a \
+                  security group stops port 443. AWS then also says that it cannot find the log group, which may well \
+                  exist.",
+        remedy: "Give the task a way out: a public IP, a NAT gateway, or an endpoint for logs that admits the task",
+        rules: &[
+            Likely(All(&[LOGGING, Has("connection issue between the task")])),
+            Likely(All(&[LOGGING, NO_ANSWER, Not(&DENIED), Not(&Any(&[Has("credential"), At("log")]))])),
         ],
     },
     Cause {

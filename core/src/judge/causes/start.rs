@@ -51,6 +51,10 @@ pub(super) static CAUSES: &[Cause] = &[
                 InOrder(&["bind()", "permission denied"]),
                 InOrder(&["listen", "eacces"]),
                 InOrder(&["bind", "cannot assign requested address"]),
+                // Gunicorn.
+                Has("connection in use: ("),
+                // Spring Boot, Puma.
+                InOrder(&["port ", "already in use"]),
                 Has("driver failed programming external connectivity"),
                 InOrder(&["failed to create endpoint", "on network"]),
             ])),
@@ -140,6 +144,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 RUNTIME,
                 Any(&[Has("rootfs_linux.go"), Has("mknod"), InOrder(&["mounting", "rootfs"]), Has("error mounting")]),
             ])),
+            Likely(InOrder(&["cannotcreatecontainer", "failed to chown"])),
             Likely(Any(&[InOrder(&["unable to mount", "nfs"]), InOrder(&["cannotcreatevolume", "mount"])])),
         ],
     },
@@ -205,6 +210,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("task definition not found"),
             ])),
             Likely(Any(&[Has("create taskdefinition:"), Has("registertaskdefinition operation")])),
+            Certain(Has("unable to get awslogs driver arguments")),
             Likely(All(&[
                 Has("clientexception"),
                 Any(&[
