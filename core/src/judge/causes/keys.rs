@@ -21,6 +21,7 @@ const KEYS: &[(&str, &str)] = &[
     ("app-heap-exhausted", "memory"),
     ("exit-sigkill-not-oom", "stop-timeout"),
     ("app-misconfigured-env", "environment"),
+    ("app-dependency-unreachable", "environment"),
     ("health-check-404", "health-check"),
     ("health-check-400", "health-check"),
     ("health-check-400-host-header", "health-check"),

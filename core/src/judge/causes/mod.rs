@@ -213,6 +213,16 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
             return found;
         }
     }
+    // What a program warned of that then ended well is no failure.
+    let warned = evidence.at == Where::Log && evidence.exit_code == Some(0);
+    if warned && evidence.text.raw().lines().all(rule::is_chatter) {
+        return Diagnosis {
+            cause: &none::UNKNOWN,
+            certainty: Certainty::Unknown,
+            quote: evidence.text.clone(),
+            piece: 0,
+        };
+    }
     read(evidence)
 }
 

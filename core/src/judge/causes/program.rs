@@ -62,6 +62,10 @@ fn ended_in_failure(text: &Text) -> bool {
     text.exit.is_some_and(|code| ![0, 137, 143].contains(&code))
 }
 
+fn failed(text: &Text) -> bool {
+    text.exit.is_some_and(|code| code != 0)
+}
+
 /// ECS stopped the task for a reason of its own, so that its exit code tells nothing.
 const STOPPED_BY_ECS: When =
     Any(&[Has("health check"), Has("scaling activity initiated by"), Has("stopped by user"), Word("userinitiated")]);
@@ -110,12 +114,12 @@ fn named_variable(text: &Text) -> bool {
 /// An exception's name and what it says, as an uncaught one is printed: `alembic.util.exc.CommandError: …`. Programs also
 /// log what they have dealt with, so that within a line it counts only where the program then failed.
 fn names_an_exception(text: &Text) -> bool {
-    let failed = text.exit.is_some_and(|code| code != 0);
+    let failed = failed(text);
     let is_exception = |name: &str| {
         let class = name.rsplit(['.', ':', '$']).next().unwrap_or_default();
         name.chars().all(|c| c.is_alphanumeric() || "._:$".contains(c))
             && (class.ends_with("Error") || class.ends_with("Exception"))
-            && class.len() > 9
+            && name.len() > 9
             && class.starts_with(|c: char| c.is_ascii_uppercase())
     };
     text.raw.lines().any(|line| {
@@ -203,7 +207,15 @@ pub(super) static CAUSES: &[Cause] = &[
                     InOrder(&["set the", "environment variable"]),
                     InOrder(&["env var", "not set"]),
                     InOrder(&["missing", "env var"]),
+                    // Which one is not said in words that are known, but it ended of it.
+                    All(&[Test(failed), Has("environment variable")]),
                     Has("missing environment"),
+                    Has("invalid scheme, expected connection string"),
+                    Has("could not parse sqlalchemy url"),
+                    Has("invalid username-password pair"),
+                    Has("error validating datasource"),
+                    InOrder(&["missing", "api key"]),
+                    InOrder(&["api key", "is required"]),
                     Has("invalid environment variables"),
                     Has("improperlyconfigured"),
                     Has("secret_key_base"),
@@ -311,6 +323,14 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("connectexception"),
                 Has("mongoserverselectionerror"),
                 Has("server selection timed out"),
+                Has("name does not resolve"),
+                Has("bad address '"),
+                Has("socket hang up"),
+                Has("socket disconnected before secure tls"),
+                Has("timeout expired"),
+                Has("timeout acquiring a connection"),
+                Has("pool timed out"),
+                Has("unable to obtain connection from database"),
                 Has("nobrokersavailable"),
                 Has("mongonetworkerror"),
                 Has("serverselectiontimeouterror"),
@@ -427,6 +447,18 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("failed to find attribute"),
                 Has("nginx: [emerg]"),
                 InOrder(&["relation \"", "does not exist"]),
+                InOrder(&["relation \"", "already exists"]),
+                InOrder(&["error: column ", "does not exist"]),
+                InOrder(&["table '", "doesn't exist"]),
+                InOrder(&["table '", "already exists"]),
+                InOrder(&["unknown column '", "in '"]),
+                Has("no such table"),
+                Has("syntax error at or near"),
+                Has("could not import module"),
+                Has("failed to find application object"),
+                Has("could not locate gemfile"),
+                Has("invalid or corrupt jarfile"),
+                Has("could not create the java virtual machine"),
                 InOrder(&["error relocating", "symbol not found"]),
                 InOrder(&["fatal error:", "goroutine "]),
                 Has("inconsistentmigrationhistory"),

@@ -184,7 +184,7 @@ pub(super) fn without_chatter(raw: &str) -> Option<String> {
 }
 
 /// A level below error stands among the first words: `WARN`, `[INFO]`, `"level":"debug"`, `DeprecationWarning:`.
-fn is_chatter(line: &str) -> bool {
+pub(super) fn is_chatter(line: &str) -> bool {
     let mut words = line.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).take(12);
     let level = words.find_map(|word| match word.to_ascii_lowercase().as_str() {
         "error" | "err" | "fatal" | "critical" | "crit" | "panic" | "emerg" | "severe" => Some(false),

@@ -169,7 +169,10 @@ pub(super) static CAUSES: &[Cause] = &[
             ])),
             Likely(InOrder(&["exec", "stat", "no such file or"])),
             Likely(All(&[Exit(127), Not(&Has("loading shared librar"))])),
-            Likely(All(&[Exit(126), Not(&At("log"))])),
+            Likely(All(&[
+                Exit(126),
+                Any(&[Not(&At("log")), Has("permission denied"), Has("cannot execute"), Has("is a directory")]),
+            ])),
             Likely(Any(&[
                 Has("command not found"),
                 InOrder(&["sh: ", ": not found"]),

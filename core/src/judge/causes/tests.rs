@@ -135,6 +135,7 @@ fn a_log_ends_of_its_error_and_not_of_its_warnings() {
     let named = |text: &str, exit_code| diagnose(&evidence(Where::Log, text, exit_code)).cause.name;
     assert_eq!(named(&format!("{warned}TypeError: x is not a function"), Some(1)), "app-defect");
     assert_eq!(named(warned, Some(1)), "app-dependency-unreachable", "there is nothing else to go by");
+    assert_eq!(named(warned, Some(0)), "unknown", "it ended well");
 }
 
 #[test]
