@@ -38,6 +38,7 @@ pub struct Clients {
     /// How many calls were made with them.
     pub calls: Calls,
     web: Option<WebIdentity>,
+    cloudcontrol: OnceLock<aws_sdk_cloudcontrol::Client>,
     cloudformation: OnceLock<aws_sdk_cloudformation::Client>,
     ecs: OnceLock<aws_sdk_ecs::Client>,
     ecr: OnceLock<aws_sdk_ecr::Client>,
@@ -138,6 +139,7 @@ impl Clients {
             config,
             calls,
             web,
+            cloudcontrol: OnceLock::new(),
             cloudformation: OnceLock::new(),
             ecs: OnceLock::new(),
             ecr: OnceLock::new(),
@@ -151,6 +153,10 @@ impl Clients {
         }
     }
 
+    client!(
+        /// Cloud Control.
+        cloudcontrol: aws_sdk_cloudcontrol
+    );
     client!(
         /// CloudFormation.
         cloudformation: aws_sdk_cloudformation

@@ -1,6 +1,7 @@
 //! The AWS edge that every room shares: clients, credentials, the table of error codes, SSM, secrets' versions.
 
 mod clients;
+mod cloudcontrol;
 mod codes;
 mod counter;
 mod ecr;
@@ -12,6 +13,7 @@ mod ssm;
 mod web_identity;
 
 pub use clients::{Clients, Setup};
+pub use cloudcontrol::existing;
 pub use codes::Code;
 pub use counter::Calls;
 pub use ecr::{add_tag, authorization, delete_images, image_digest, image_tags};

@@ -1,13 +1,14 @@
-//! `explain`: a cause, a stage, a key of the file or an exit code; with `-`, causes for evidence on stdin.
+//! `explain`: a cause, a stage, a command, a key of the file or an exit code; with `-`, causes for evidence on stdin.
 
 use std::{collections::BTreeMap, io::BufRead};
 
+use clap::{CommandFactory, builder::StyledStr};
 use runner_core::{plan::Exit, text::nearest};
 use serde::Deserialize;
 use serde_json::{Value as Json, json};
 
 use super::{
-    args::Format,
+    args::{Cli, Format},
     connect,
     settings::Settings,
     sink,
@@ -96,14 +97,16 @@ pub fn run(settings: &Settings, args: &Args) -> Done {
     }
     let page = exit_page(&args.name).or_else(|| stage_page(&args.name)).or_else(|| connect::page(&args.name));
     let page = page.or_else(|| input_page(args.name.strip_prefix(INPUT).unwrap_or(&args.name)));
+    let page = page.or_else(|| command_page(&args.name));
     let Some(page) = page else {
         let mut names = connect::pages();
         names.extend(connect::stages().into_iter().map(|(stage, _)| stage));
+        names.extend(Cli::command().get_subcommands().map(|command| command.get_name().to_owned()));
         names.extend(inputs().keys().map(|input| format!("{INPUT}{input}")));
         names.extend(EXITS.iter().map(|(exit, ..)| format!("exit-{}", exit.code())));
         let hint = match nearest(&args.name, names.iter().map(String::as_str)) {
             Some(near) => format!("did you mean {near}?"),
-            None => "name a cause, a stage (runner stage), a key of the file, an input of the action (input-role) or an exit code (exit-3)".to_owned(),
+            None => "name a cause, a stage (runner stage), a command, a key of the file, an input of the action (input-role) or an exit code (exit-3)".to_owned(),
         };
         return Err(usage("explaining", format!("there is no page about `{}`", args.name), hint).into());
     };
@@ -139,6 +142,24 @@ fn inputs() -> BTreeMap<String, Input> {
 fn stage_page(name: &str) -> Option<String> {
     let (stage, makes) = connect::stages().into_iter().find(|(stage, _)| stage == name)?;
     Some(format!("{stage}: {makes}\n\nrun it alone  runner stage {stage}\nwith the rest  runner run\n"))
+}
+
+/// What a command does, in the words of its help, and how it ends.
+fn command_page(name: &str) -> Option<String> {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = cli.find_subcommand(name)?;
+    let text = |text: Option<&StyledStr>| text.map(ToString::to_string).unwrap_or_default();
+    let (about, more) = (text(command.get_about()), text(command.get_after_help()));
+    let flags: Vec<String> = command
+        .get_arguments()
+        .filter(|argument| !argument.is_global_set() && argument.get_id() != "help")
+        .map(|argument| format!("  {argument}  {}", text(argument.get_help())))
+        .collect();
+    let flags = if flags.is_empty() { String::new() } else { format!("{}\n\n", flags.join("\n")) };
+    Some(format!(
+        "command {name}: {about}\n\n{more}\n\n{flags}how it ends  runner explain exit-0 (and 1, 2, 3, 4, 5, 6, 130)\n"
+    ))
 }
 
 fn evidence(settings: &Settings) -> Done {
@@ -203,6 +224,16 @@ mod tests {
                 "{cause}"
             );
         }
+        for command in Cli::command().get_subcommands() {
+            let name = command.get_name();
+            let page = command_page(name).unwrap_or_default();
+            assert!(page.starts_with(&format!("command {name}: ")) && page.len() > 80, "{page}");
+        }
+        let page = command_page("adopt").unwrap_or_default();
+        assert!(
+            page.contains("--resource <ID=IDENTIFIER>") && page.contains("runner adopt bootstrap-network"),
+            "{page}"
+        );
         for code in [0, 1, 2, 3, 4, 5, 6, 130] {
             let page = exit_page(&format!("exit-{code}")).unwrap_or_default();
             assert!(page.starts_with(&format!("exit code {code}\n")) && page.contains("\ndo  "), "{page}");

@@ -10,8 +10,8 @@ use runner_core::{
     infra,
     judge::Verdict,
     plan::{
-        Action, Ask, Exit, Fault, Follow, Known, Parameter, PutService, PutStack, Rollout, Service as Seen, Variable,
-        World,
+        Action, Ask, Exit, Fault, Follow, Known, Parameter, PutService, PutStack, Rollout, Service as Seen, StackMove,
+        Variable, World,
     },
     report::{Changed, Fact, ServiceState},
     service::{Facts, stack_key, test_place},
@@ -205,8 +205,8 @@ pub(super) async fn act(
 
 /// Who acts on a stack.
 pub(super) struct StackActor<'a> {
-    clients: Arc<Clients>,
-    role: Option<String>,
+    pub(super) clients: Arc<Clients>,
+    pub(super) role: Option<String>,
     options: &'a Options,
     may_leave_out: bool,
 }
@@ -229,7 +229,7 @@ impl StackActor<'_> {
             role_arn: self.role.as_deref(),
             allow_replace: &self.options.allow_replace,
             may_leave_out: self.may_leave_out,
-            adopts: self.options.adopts.as_ref(),
+            asks_by_name: false,
             emit,
         }
     }
@@ -240,8 +240,8 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
         put.parameters.values().filter(|value| value.known().is_none()).map(|value| value.shown().to_owned()).collect();
     all_known(&format!("putting stack {}", put.name), &pending)?;
     let actor = stack_actor(edge, put, world).await;
-    let adopting = edge.options.adopts.as_ref().map(|_| put.adopting());
-    let seen = actor.acting(&|fact| emit(fact)).put(adopting.as_ref().unwrap_or(put)).await?;
+    let seen = actor.acting(&|fact| emit(fact)).put(put).await?;
+    let imported = put.step == StackMove::Import;
     let name = put.name.clone();
     let changed = put.step.has_template();
     Ok(Box::new(move |world| {
@@ -252,6 +252,9 @@ async fn put_stack(edge: &Edge<'_>, put: &PutStack, world: &World, emit: Emit<'_
             None => {
                 world.stacks.remove(&name);
             }
+        }
+        if let Some(imports) = world.imports.as_mut().filter(|_| imported) {
+            imports.remove(&name);
         }
         // Whoever compares with its template again asks for it: hundreds of them, kept as trees of values, were most of a
         // first run's memory.

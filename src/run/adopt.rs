@@ -1,19 +1,28 @@
 //! What a stage's stacks could adopt, before any of it is done.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use futures_util::{StreamExt, stream};
 use runner_core::{
-    plan::{Action, Adoption, Fault, Plan, PutStack, StackMove, World},
+    plan::{Action, Adoption, Fault, Looking, Pick, Plan, PutStack, Refusal, StackMove, World},
     stages::draw,
     workflow::Environment,
 };
 
 use super::{Options, act::stack_actor, edge::Edge, steps};
-use crate::stacks::Stop;
+use crate::{aws::existing, stacks::Stop};
 
-/// The plan of the stage in `options`, and what its stacks would adopt and make. What another run has under way is
-/// waited for first.
-pub async fn adoption(env: &Environment, options: &Options) -> Result<(Plan, Adoption), Fault> {
+/// What a person said of resources: by the stack's key and the logical id.
+pub type Picks = BTreeMap<(String, String), Pick>;
+
+/// How many questions are asked at a time.
+const AT_ONCE: usize = 4;
+
+/// What the stacks of the stage in `options` would adopt. What another run has under way is waited for first.
+///
+/// # Errors
+/// Nothing was done but to look, so a fault says it all.
+pub async fn adoption(env: &Environment, options: &Options, picks: &Picks) -> Result<Adoption, Fault> {
     let edge = Edge::new(env, options).await;
     let (mut plan, mut world) = look(&edge).await?;
     let under_way: Vec<PutStack> = puts(&plan, |step| step == StackMove::Attach);
@@ -23,21 +32,69 @@ pub async fn adoption(env: &Environment, options: &Options) -> Result<(Plan, Ado
         }
         (plan, world) = look(&edge).await?;
     }
-    let mut found = Adoption::default();
-    if plan.refusals().next().is_some() {
-        return Ok((plan, found));
+    if let Some(refusal) = Refusal::all(plan.refusals().map(|(_, refusal)| refusal.clone())) {
+        return Err(told(Stop::Refused(refusal)));
     }
+    let mut found = Adoption::default();
     let mut looked = BTreeSet::new();
     for put in puts(&plan, StackMove::has_template) {
-        // A stack that is made in two steps adopts in the first.
+        // A stack that is made in two steps is looked at in the first.
         if looked.insert(put.name.clone()) {
-            let more =
-                stack_actor(&edge, &put, &world).await.acting(&|_| {}).preview(&put.adopting()).await.map_err(told)?;
-            found.adopts.extend(more.adopts);
-            found.creates.extend(more.creates);
+            found.add(of_stack(&edge, &world, put, picks).await.map_err(told)?);
         }
     }
-    Ok((plan, found))
+    Ok(found)
+}
+
+async fn of_stack(edge: &Edge<'_>, world: &World, put: PutStack, picks: &Picks) -> Result<Adoption, Stop> {
+    let actor = stack_actor(edge, &put, world).await;
+    let acting = actor.acting(&|_| {});
+    if put.step == StackMove::Recreate {
+        return Err(acting.rolled_back(&put).await);
+    }
+    let present = world.templates.get(&put.name).cloned().flatten().filter(|_| put.step == StackMove::Update);
+    if put.step == StackMove::Update && present.is_none() {
+        return Err(Fault::new(
+            format!("adopting into stack {}", put.name),
+            "its template is no JSON, and an import has to give it again unchanged",
+        )
+        .into());
+    }
+    let service = put.key.strip_prefix("service-").filter(|service| edge.env.services.contains_key(*service));
+    let of_put = picks.iter().filter(|((key, _), _)| *key == put.key);
+    let mut looking = Looking {
+        account: world.caller.as_ref().map(|caller| caller.account.clone()).unwrap_or_default(),
+        held: if present.is_some() { acting.held(&put).await? } else { BTreeMap::new() },
+        picks: of_put.map(|((_, id), pick)| (id.clone(), pick.clone())).collect(),
+        named: BTreeMap::new(),
+        keys: acting.identifiers(&put).await?,
+        prefix: service.map_or_else(|| edge.env.prefix(), |service| edge.env.family(service)),
+        stacks: world.stacks.keys().cloned().collect(),
+        listed: BTreeMap::new(),
+        present,
+        put,
+    };
+    if looking.has_names() {
+        looking.named = acting.named(&looking.put.asking_by_name()).await?;
+    }
+    loop {
+        let asks = looking.asks();
+        if asks.is_empty() {
+            break;
+        }
+        let answers = stream::iter(asks).map(async |ask| {
+            let answer = existing(&actor.clients, actor.role.as_deref(), &ask).await;
+            (ask, answer.map_err(|fault| fault.code.unwrap_or_else(|| fault.message.one_line())))
+        });
+        looking.listed.extend(answers.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
+    }
+    let found = looking.end().map_err(Stop::Refused)?;
+    if found.may_go() {
+        for put in &found.puts {
+            acting.would_import(put).await?;
+        }
+    }
+    Ok(found)
 }
 
 /// Nothing was begun yet, so a fault says it all.

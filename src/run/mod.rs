@@ -26,7 +26,7 @@ use std::{
 use futures_util::future::try_join_all;
 use runner_core::{
     cost::{CostChange, CostSum},
-    plan::{Action, Adopted, Fault, Plan, Wish, World, digest},
+    plan::{Action, Fault, Plan, PutStack, Wish, World, digest},
     report::{End, Event, Fact, ServiceHistory},
     stages::{
         Removal, Step, approve, asks_of_left_regions, asks_of_orphans, asks_of_removal, draw, pipeline, prune, removal,
@@ -40,7 +40,7 @@ use tokio_util::sync::CancellationToken;
 use self::{edge::Edge, journal::Journal};
 use crate::{aws::WebIdentity, deploy::last_deployments};
 
-pub use adopt::adoption;
+pub use adopt::{Picks, adoption};
 pub use drift::observe;
 pub use hand::{last_stopped, logs, task};
 pub use session::{Opened, Plugin, Streams, open};
@@ -156,8 +156,8 @@ pub struct Options {
     pub variables: Variables,
     /// What is to go: orphans with `--prune`, everything with `destroy`.
     pub removal: Option<Removal>,
-    /// `adopt`: what was shown, and may be taken into its stacks.
-    pub adopts: Option<BTreeSet<Adopted>>,
+    /// `adopt`: what was shown, and is taken into its stacks; nothing else is done.
+    pub adopts: Option<Vec<PutStack>>,
     /// `--timeout`.
     pub timeout: Duration,
 }
@@ -301,6 +301,8 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
     let options = edge.options;
     let mut world = edge.world(true).await?;
     world.wish = options.work.wish(options);
+    let named = |put: &PutStack| (put.name.clone(), put.clone());
+    world.imports = options.adopts.as_ref().map(|puts| puts.iter().map(named).collect());
     if edge.env.account.is_none() && options.endpoint == Endpoint::Aws {
         let account = world.caller.as_ref().map(|caller| caller.account.clone()).unwrap_or_default();
         let words = format!("`account` is not in the file: any account is taken, this time {account}");

@@ -1,14 +1,14 @@
 //! A change set: made, waited for, read, executed or thrown away.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, EventFilter, Parameter, Replacement as Replaces,
-    RequiresRecreation, ResourceChange, Tag,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, EventFilter, ExecutionStatus, Parameter,
+    Replacement as Replaces, RequiresRecreation, ResourceChange, ResourceToImport, Tag,
 };
 use runner_core::{
     infra::{CreateOnly, Holds, create_only, holds},
-    plan::{Adopted, Adoption, Change, Fault, PutStack, Replacement},
+    plan::{Change, Fault, Import, PutStack, Replacement, StackMove},
 };
 use serde_json::Value as Json;
 use tokio::time::sleep;
@@ -27,9 +27,18 @@ pub(super) struct ChangeSet {
 /// How a change set came out.
 pub(super) enum Made {
     /// It can be executed.
-    Ready(Vec<Change>, Adoption),
+    Ready(Vec<Change>, Imported),
     /// There is nothing to change, as far as CloudFormation compares.
     Nothing,
+}
+
+/// What a change set imports.
+#[derive(Debug, Default)]
+pub(super) struct Imported {
+    /// Logical ids, and what each is called in AWS.
+    pub(super) imports: Vec<(String, String)>,
+    /// Logical ids of what it does anything else to.
+    pub(super) others: Vec<String>,
 }
 
 /// The endpoint's words where it refuses a template for types it does not know.
@@ -63,14 +72,18 @@ pub(super) fn is_race(fault: &Fault) -> bool {
 }
 
 impl Acting<'_> {
-    /// Makes a change set under a name of its own.
+    /// Makes a change set under a name of its own. Parameters in `kept` have the value that they had. In an import tags
+    /// stay as they are, like everything that is not imported.
     pub(super) async fn make(
         &self,
         put: &PutStack,
         body: &str,
         kind: ChangeSetType,
         name: &str,
+        kept: &BTreeSet<String>,
     ) -> Result<ChangeSet, Fault> {
+        let tags = (kind != ChangeSetType::Import).then(|| tags(put));
+        let imports: Vec<ResourceToImport> = put.imports.iter().map(to_import).collect();
         let answer = self
             .clients
             .cloudformation()
@@ -80,11 +93,12 @@ impl Acting<'_> {
             .client_token(name)
             .change_set_type(kind)
             .template_body(body)
-            .set_parameters(Some(parameters(put)?))
-            .set_tags(Some(tags(put)))
+            .set_parameters(Some(parameters(put, kept)?))
+            .set_tags(tags)
             .set_capabilities(Some(capabilities(body)))
             .set_role_arn(self.role_arn.map(str::to_owned))
-            .set_import_existing_resources(self.adopts.map(|_| true))
+            .set_import_existing_resources(self.asks_by_name.then_some(true))
+            .set_resources_to_import((!imports.is_empty()).then_some(imports))
             .send()
             .await;
         match answer {
@@ -124,6 +138,12 @@ impl Acting<'_> {
                     .await
                     .map_err(|error| fault(doing(), &error))?;
                 match answer.status {
+                    Some(ChangeSetStatus::CreateComplete)
+                        if put.step == StackMove::Import
+                            && answer.execution_status == Some(ExecutionStatus::Unavailable) =>
+                    {
+                        return Err(Fault::new(doing(), answer.status_reason.unwrap_or_default()));
+                    }
                     Some(ChangeSetStatus::CreateComplete) => {}
                     Some(ChangeSetStatus::Failed) => {
                         let reason = answer.status_reason.unwrap_or_default();
@@ -142,7 +162,7 @@ impl Acting<'_> {
                     .extend(answer.changes.unwrap_or_default().into_iter().filter_map(|change| change.resource_change));
                 token = answer.next_token;
                 if token.is_none() {
-                    return Ok(Made::Ready(read(put, &changes), adoption(put, &changes)));
+                    return Ok(Made::Ready(read(put, &changes), imported(&changes)));
                 }
             }
             sleep(pause).await;
@@ -221,7 +241,7 @@ impl Acting<'_> {
             .update_stack()
             .stack_name(&put.name)
             .template_body(body)
-            .set_parameters(Some(parameters(put)?))
+            .set_parameters(Some(parameters(put, &BTreeSet::new())?))
             .set_tags(Some(tags(put)))
             .set_capabilities(Some(capabilities(body)))
             .set_role_arn(self.role_arn.map(str::to_owned))
@@ -236,10 +256,19 @@ impl Acting<'_> {
     }
 }
 
-fn parameters(put: &PutStack) -> Result<Vec<Parameter>, Fault> {
+fn to_import(import: &Import) -> ResourceToImport {
+    ResourceToImport::builder()
+        .resource_type(&import.kind)
+        .logical_resource_id(&import.id)
+        .set_resource_identifier(Some(import.identifier.clone().into_iter().collect()))
+        .build()
+}
+
+fn parameters(put: &PutStack, kept: &BTreeSet<String>) -> Result<Vec<Parameter>, Fault> {
     put.parameters
         .iter()
         .map(|(name, value)| match value.known() {
+            _ if kept.contains(name) => Ok(Parameter::builder().parameter_key(name).use_previous_value(true).build()),
             Some(value) => Ok(Parameter::builder().parameter_key(name).parameter_value(value).build()),
             None => Err(Fault::new(
                 format!("changing {}", stack_named(&put.name, &put.region)),
@@ -262,22 +291,19 @@ fn capabilities(body: &str) -> Vec<Capability> {
     all
 }
 
-/// What it would adopt, and what it would make beside that.
-fn adoption(put: &PutStack, resources: &[ResourceChange]) -> Adoption {
-    let those = |wanted: &ChangeAction| {
-        let those = resources.iter().filter(|resource| resource.action.as_ref() == Some(wanted));
-        let mut those: Vec<Adopted> = those
-            .map(|resource| Adopted {
-                stack: put.name.clone(),
-                id: resource.logical_resource_id.clone().unwrap_or_default(),
-                kind: resource.resource_type.clone().unwrap_or_default(),
-                name: resource.physical_resource_id.clone().unwrap_or_default(),
-            })
-            .collect();
-        those.sort();
-        those
-    };
-    Adoption { adopts: those(&ChangeAction::Import), creates: those(&ChangeAction::Add) }
+/// See [`Imported`].
+fn imported(resources: &[ResourceChange]) -> Imported {
+    let mut out = Imported::default();
+    for resource in resources {
+        let id = resource.logical_resource_id.clone().unwrap_or_default();
+        match &resource.action {
+            Some(ChangeAction::Import) => {
+                out.imports.push((id, resource.physical_resource_id.clone().unwrap_or_default()))
+            }
+            _ => out.others.push(id),
+        }
+    }
+    out
 }
 
 /// The change set's own changes, in our words.

@@ -57,7 +57,7 @@ impl Acting<'_> {
         self.delete(&put.name, &put.region).await
     }
 
-    async fn kept(&self, put: &PutStack) -> Result<Vec<String>, Fault> {
+    pub(super) async fn kept(&self, put: &PutStack) -> Result<Vec<String>, Fault> {
         let mut kept = Vec::new();
         let mut pages =
             self.clients.cloudformation().list_stack_resources().stack_name(&put.name).into_paginator().send();
@@ -68,8 +68,13 @@ impl Acting<'_> {
             for resource in page.stack_resource_summaries.unwrap_or_default() {
                 let status = resource.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
                 let physical = resource.physical_resource_id.filter(|id| !id.is_empty());
-                // A resource whose create failed has no physical id, or one of nothing.
-                if matches!(status.as_str(), "DELETE_COMPLETE" | "CREATE_FAILED") || physical.is_none() {
+                // A resource whose create failed has no physical id, or one of nothing; one whose import was rolled back is
+                // as free as before.
+                if matches!(
+                    status.as_str(),
+                    "DELETE_COMPLETE" | "CREATE_FAILED" | "IMPORT_FAILED" | "IMPORT_ROLLBACK_COMPLETE"
+                ) || physical.is_none()
+                {
                     continue;
                 }
                 kept.push(format!(

@@ -5,11 +5,25 @@ use runner_core::{
         causes::{Certainty, Evidence, Where, diagnose},
         stack_events::{cause, left_broken},
     },
-    plan::Fault,
+    plan::{Fault, PutStack, Stack},
     report::Failure,
 };
 
 use super::follow::Ended;
+
+/// How a remedy names the command that adopts, before the stage is known.
+const ADOPT: &str = "runner adopt STAGE";
+
+/// The failure of what was done to put a stack where it shall be: its remedies name the stage.
+pub(super) fn failure_of(put: &PutStack, verb: &str, ended: &Ended) -> Failure {
+    let mut failure = failure(&put.name, &put.region, verb, ended);
+    let stage = put.tags.get(Stack::STAGE);
+    let environment = put.tags.get(Stack::ENVIRONMENT).map(|name| format!(" -e {name}")).unwrap_or_default();
+    if let (Some(remedy), Some(stage)) = (&mut failure.remedy, stage) {
+        *remedy = remedy.replace(ADOPT, &format!("runner adopt {stage}{environment}"));
+    }
+    failure
+}
 
 /// The failure of an operation on a stack.
 pub(super) fn failure(name: &str, region: &str, verb: &str, ended: &Ended) -> Failure {
@@ -47,6 +61,7 @@ pub(super) fn failure(name: &str, region: &str, verb: &str, ended: &Ended) -> Fa
     };
     let state = match ended.status.as_str() {
         "ROLLBACK_COMPLETE" => "run again: what is left of the first try is deleted by itself".to_owned(),
+        "IMPORT_ROLLBACK_COMPLETE" => "adopt again: the stack stands as it did before".to_owned(),
         "UPDATE_ROLLBACK_COMPLETE" => "run again: the stack stands as it did before".to_owned(),
         "DELETE_FAILED" => "run the same command again: it goes on with what is left of the stack".to_owned(),
         status => format!("run again to be told the way out: the stack is {status}"),

@@ -21,7 +21,7 @@ use std::collections::BTreeSet;
 pub use drift::drift;
 pub use observe::{describe, template};
 use runner_core::{
-    plan::{Adopted, Fault, Refusal},
+    plan::{Fault, Refusal},
     report::{Fact, Failure},
 };
 
@@ -38,8 +38,8 @@ pub struct Acting<'a> {
     pub allow_replace: &'a BTreeSet<String>,
     /// Resource types the endpoint does not know are left out.
     pub may_leave_out: bool,
-    /// What may be adopted, where a stack adopts what exists: exactly what was shown.
-    pub adopts: Option<&'a BTreeSet<Adopted>>,
+    /// Change sets are asked to find what exists under the names of their templates.
+    pub asks_by_name: bool,
     /// Where facts go.
     pub emit: &'a (dyn Fn(Fact) + Sync),
 }

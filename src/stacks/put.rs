@@ -18,7 +18,7 @@ use serde_json::{Value as Json, json};
 use super::{
     Acting, Stop,
     change_set::{ChangeSet, Made, is_race, unknown_types},
-    failure::failure,
+    failure::failure_of,
     follow::{Since, follow, newest},
     observe::look,
     stack_named,
@@ -49,6 +49,7 @@ impl Acting<'_> {
                 self.protect(&put.name, &put.region, false).await?;
                 return Ok(look(self.clients, &put.name).await?.map(|(_, stack)| stack));
             }
+            StackMove::Import => return self.import(put).await,
             StackMove::Delete => {
                 self.delete(&put.name, &put.region).await?;
                 return Ok(None);
@@ -88,7 +89,7 @@ impl Acting<'_> {
     }
 
     /// Follows what is under way to its end.
-    async fn attach(&self, put: &PutStack) -> Result<Option<Stack>, Stop> {
+    pub(super) async fn attach(&self, put: &PutStack) -> Result<Option<Stack>, Stop> {
         if let Some((id, seen)) = look(self.clients, &put.name).await?
             && seen.status.is_in_progress()
         {
@@ -128,10 +129,6 @@ impl Acting<'_> {
             self.discard(&set).await;
             return Err(Stop::Refused(refusal));
         }
-        if let Some(fault) = self.beyond_shown(put, &made) {
-            self.discard(&set).await;
-            return Err(fault.into());
-        }
         // A change set of a stack that is being changed would be executed over that operation, or refused late.
         let seen = look(self.clients, &put.name).await?;
         let Some((id, seen)) = seen.filter(|(_, seen)| !seen.status.is_in_progress()) else {
@@ -168,7 +165,7 @@ impl Acting<'_> {
     }
 
     /// Follows the operation that was begun, and says what it changed.
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         put: &PutStack,
         creates: bool,
@@ -177,13 +174,13 @@ impl Acting<'_> {
         left_out: &[String],
     ) -> Result<Stack, Stop> {
         let ended = follow(self.clients, id, since, self.emit).await?;
-        let (verb, past) = match (self.adopts, creates) {
-            (Some(_), _) => ("adopting into", "adopted into"),
-            (None, true) => ("creating", "created"),
-            (None, false) => ("updating", "updated"),
+        let (verb, past) = match (put.step, creates) {
+            (StackMove::Import, _) => ("adopting into", "adopted into"),
+            (_, true) => ("creating", "created"),
+            (_, false) => ("updating", "updated"),
         };
-        if !matches!(ended.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE") {
-            return Err(Stop::Failed(Box::new(failure(&put.name, &put.region, verb, &ended))));
+        if !matches!(ended.status.as_str(), "CREATE_COMPLETE" | "UPDATE_COMPLETE" | "IMPORT_COMPLETE") {
+            return Err(Stop::Failed(Box::new(failure_of(put, verb, &ended))));
         }
         let mut changed = Changed::new(past, format!("stack {}", put.name));
         changed.resources = tally(&ended.events);
@@ -209,7 +206,7 @@ impl Acting<'_> {
         let mut body = put.body.clone();
         let mut left_out = BTreeSet::new();
         loop {
-            match self.make(put, &body, kind.clone(), name).await {
+            match self.make(put, &body, kind.clone(), name, &BTreeSet::new()).await {
                 Ok(set) => return Ok((set, body, left_out.into_iter().collect())),
                 Err(fault) => {
                     let unknown = unknown_types(&fault).filter(|_| self.may_leave_out).unwrap_or_default();

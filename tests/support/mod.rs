@@ -21,7 +21,7 @@ pub mod scripted;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub use emulator::emulator;
-pub use scripted::{Answer, Script, Scripted};
+pub use scripted::{Answer, Script, Scripted, field};
 
 /// An account that no other test uses: tests run at the same time against one emulator, which keeps accounts apart.
 pub fn account() -> String {

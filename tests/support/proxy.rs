@@ -64,6 +64,10 @@ pub enum Effect {
     Say(String),
     /// It is changed and goes through.
     Send(Box<dyn FnOnce(&mut Json) + Send>),
+    /// Something else refuses, in the query protocol's XML.
+    Xml(u16, String),
+    /// It goes through, and the answer's text is changed.
+    Rewrite(Box<dyn FnOnce(String) -> String + Send>),
     /// It goes through, and the answer is changed.
     Change(Box<dyn FnOnce(&mut Json) + Send>),
 }
@@ -292,6 +296,18 @@ impl Behind {
                 let (mut head, body) = (head, Bytes::from(json.to_string()));
                 head.headers.insert(CONTENT_LENGTH, body.len().into());
                 self.forward(head, body).await
+            }
+            Effect::Xml(status, text) => Ok(Response::builder()
+                .status(status)
+                .header("content-type", "text/xml")
+                .body(Full::new(Bytes::from(text)))
+                .unwrap()),
+            Effect::Rewrite(change) => {
+                let (mut head, body) = self.forward(head, body).await?.into_parts();
+                let text = String::from_utf8(body.collect().await?.to_bytes().into()).unwrap();
+                let body = Bytes::from(change(text));
+                head.headers.insert("content-length", body.len().into());
+                Ok(Response::from_parts(head, Full::new(body)))
             }
             Effect::Change(change) => {
                 let (mut head, body) = self.forward(head, body).await?.into_parts();

@@ -46,7 +46,7 @@ impl Request {
 }
 
 /// A field of a form, decoded.
-pub(super) fn field(body: &str, name: &str) -> Option<String> {
+pub fn field(body: &str, name: &str) -> Option<String> {
     fields(body).find(|(key, _)| key == name).map(|(_, value)| value)
 }
 

@@ -177,11 +177,13 @@ impl Before<'_> {
                 }
                 None => self.unknown.push(format!("the template of stack {name} could not be read")),
             },
-            Some(StackMove::Protect | StackMove::Unprotect | StackMove::Delete) | None if seen.status.is_settled() => {
+            Some(StackMove::Protect | StackMove::Unprotect | StackMove::Import | StackMove::Delete) | None
+                if seen.status.is_settled() =>
+            {
                 self.estimate.stack(self.env, desired)
             }
             // A refused node has no action; what stands there is whatever it was left as.
-            Some(StackMove::Protect | StackMove::Unprotect | StackMove::Delete) | None => {
+            Some(StackMove::Protect | StackMove::Unprotect | StackMove::Import | StackMove::Delete) | None => {
                 self.unknown.push(format!("stack {name} is {}", seen.status.0))
             }
         }

@@ -74,6 +74,7 @@ fn put(env: &Environment, key: &str, step: StackMove) -> Action {
         tags: BTreeMap::new(),
         hash: String::new(),
         holds: BTreeMap::new(),
+        imports: Vec::new(),
         changes: Vec::new(),
     }))
 }

@@ -19,6 +19,7 @@ mod export;
 pub mod extra;
 mod firewall;
 mod groups;
+mod identifiers;
 pub mod identity;
 mod instance_class;
 mod leave_out;
@@ -45,6 +46,7 @@ pub(crate) mod testing;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use export::Export;
+pub use identifiers::{Marks, identifier, is_write_only, marks_of};
 pub use leave_out::leave_out;
 pub use references::references;
 pub(crate) use references::{is_intrinsic, next_placeholder};

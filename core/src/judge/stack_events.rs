@@ -147,8 +147,8 @@ pub fn left_broken(events: &[StackEvent]) -> Vec<&StackEvent> {
 /// How many resources were created, updated, replaced and deleted.
 pub fn tally(events: &[StackEvent]) -> BTreeMap<&'static str, usize> {
     let mut physical: BTreeMap<&str, &str> = BTreeMap::new();
-    let (mut created, mut updated, mut replaced, mut deleted) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut created, mut updated, mut replaced, mut deleted, mut adopted) =
+        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for event in events.iter().filter(|event| !event.of_stack) {
         let id = event.logical.as_str();
         match event.status.as_str() {
@@ -158,8 +158,11 @@ pub fn tally(events: &[StackEvent]) -> BTreeMap<&'static str, usize> {
                 }
                 physical.entry(id).or_insert(&event.physical);
             }
-            "CREATE_COMPLETE" | "IMPORT_COMPLETE" => {
+            "CREATE_COMPLETE" => {
                 created.insert(id);
+            }
+            "IMPORT_COMPLETE" => {
+                adopted.insert(id);
             }
             "UPDATE_COMPLETE" => {
                 updated.insert(id);
@@ -175,12 +178,19 @@ pub fn tally(events: &[StackEvent]) -> BTreeMap<&'static str, usize> {
     }
     // The old one of a replacement is deleted under the same logical id.
     let deleted = deleted.iter().filter(|id| !updated.contains(*id) && !created.contains(*id)).count();
-    let in_place = updated.difference(&replaced).count();
+    // What is adopted gets the stack's tags after.
+    let in_place = updated.iter().filter(|id| !replaced.contains(*id) && !adopted.contains(*id)).count();
     let replaced = updated.intersection(&replaced).count();
-    [("created", created.len()), ("updated", in_place), ("replaced", replaced), ("deleted", deleted)]
-        .into_iter()
-        .filter(|(_, count)| *count > 0)
-        .collect()
+    [
+        ("adopted", adopted.len()),
+        ("created", created.len()),
+        ("updated", in_place),
+        ("replaced", replaced),
+        ("deleted", deleted),
+    ]
+    .into_iter()
+    .filter(|(_, count)| *count > 0)
+    .collect()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::Change;
+use super::{Change, Import};
 use crate::workflow::Value;
 
 /// One act. Whatever a value in it waits for is known by the time the driver acts: a node is decided again when it
@@ -74,6 +74,8 @@ pub enum StackMove {
     Protect,
     /// Turns termination protection off.
     Unprotect,
+    /// Takes what exists into it, by an IMPORT change set.
+    Import,
     /// Deletes it.
     Delete,
 }
@@ -107,6 +109,9 @@ pub struct PutStack {
     /// Resource types of the template that hold data or traffic, by logical id, for the guard over the change set.
     #[serde(skip)]
     pub holds: BTreeMap<String, crate::infra::Holds>,
+    /// What exists and is taken; of [`StackMove::Import`] alone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub imports: Vec<Import>,
     /// What differs.
     pub changes: Vec<Change>,
 }

@@ -35,6 +35,11 @@ impl World {
                 self.templates.insert(put.name.clone(), None);
                 return;
             }
+            StackMove::Import => {
+                stack.status = StackStatus("IMPORT_COMPLETE".to_owned());
+                self.templates.insert(put.name.clone(), serde_json::from_str(&put.body).ok());
+                self.imports.get_or_insert_default().remove(&put.name);
+            }
             StackMove::Attach => {
                 stack.status = StackStatus("UPDATE_COMPLETE".to_owned());
                 stack.outputs.insert(Stack::HASH.to_owned(), Value::Known(put.hash.clone()));

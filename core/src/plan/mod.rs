@@ -30,7 +30,7 @@ pub use action::{
     PutParameter, PutRule, PutScaling, PutSchedule, PutService, PutStack, RegisterTaskDefinition, RemoveSchedule,
     RemoveService, RunCommand, RunTask, StackMove, TurnBack,
 };
-pub use adopt::{Adopted, Adoption};
+pub use adopt::{Adopted, Adoption, Existing, Import, Left, Looking, Lookup, Pick};
 pub use beyond::beyond;
 pub use change::{Change, Replacement};
 pub use desired::{DesiredService, timeless_definition};

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{History, ListenerRule, Revision, StackStatus};
+use super::{History, ListenerRule, PutStack, Revision, StackStatus};
 use crate::{
     text::Foreign,
     workflow::{Environment, Outputs, Value},
@@ -203,6 +203,8 @@ pub struct World {
     pub rules: BTreeMap<String, Value>,
     /// The ARN of the rule on the test listener, by service.
     pub test_rules: BTreeMap<String, Value>,
+    /// What is taken into stacks, by their physical names, where that is all that is to be done (`adopt`).
+    pub imports: Option<BTreeMap<String, PutStack>>,
     /// Nodes whose work is of this run alone and is done: commands of the user's.
     pub done: BTreeSet<String>,
     /// Questions that were answered.

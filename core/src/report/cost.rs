@@ -221,6 +221,7 @@ mod tests {
                 tags: BTreeMap::new(),
                 hash: String::new(),
                 holds: BTreeMap::new(),
+                imports: Vec::new(),
                 changes: Vec::new(),
             }))
         };

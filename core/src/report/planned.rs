@@ -222,6 +222,13 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
             StackMove::Attach => Vec::new(),
             StackMove::Protect => vec![row(Sign::Update, format!("protect stack {}", put.name))],
             StackMove::Unprotect => vec![row(Sign::Update, format!("unprotect stack {}", put.name))],
+            StackMove::Import => put
+                .imports
+                .iter()
+                .map(|import| {
+                    row(Sign::Update, format!("adopt {} ({}) into stack {}", import.id, import.kind, put.name))
+                })
+                .collect(),
             StackMove::Delete => {
                 let mut row = row(Sign::Delete, format!("stack {}", put.name));
                 row.note = (!put.changes.is_empty()).then(|| words::count(put.changes.len(), "resource"));

@@ -155,6 +155,7 @@ fn put_stack(step: StackMove, body: &str, changes: Vec<Change>) -> Action {
         tags: Default::default(),
         hash: "h".into(),
         holds: Default::default(),
+        imports: Vec::new(),
         changes,
     }))
 }

@@ -78,7 +78,7 @@ fn stack(put: &PutStack) -> Usually {
     let base = Usually::of((5, 20));
     let kinds: Vec<String> = match put.step {
         StackMove::Protect | StackMove::Unprotect => return Usually::of((1, 3)),
-        StackMove::Attach => return base,
+        StackMove::Attach | StackMove::Import => return base,
         StackMove::Create | StackMove::Recreate => {
             let template: Json = serde_json::from_str(&put.body).unwrap_or_default();
             let resources = template["Resources"].as_object().cloned().unwrap_or_default();

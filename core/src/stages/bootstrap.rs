@@ -99,11 +99,14 @@ impl Stage for StackStage {
         let deciding = Deciding::new(env, world, self.kind, &desired);
         let seen = world.stacks.get(&deciding.name).map(|seen| (seen, seen.status.standing()));
         let actions = match seen {
+            Some((_, Standing::Moving)) => vec![deciding.bare(StackMove::Attach)],
+            Some((seen, Standing::Stuck(out))) => return Err(seen.stuck(out)),
+            _ if world.imports.is_some() => {
+                world.imports.iter().flat_map(|all| all.get(&deciding.name)).cloned().collect()
+            }
             None | Some((_, Standing::Gone | Standing::Review)) => deciding.create(StackMove::Create),
             Some((_, Standing::RolledBackCreate)) => deciding.create(StackMove::Recreate),
-            Some((_, Standing::Moving)) => vec![deciding.bare(StackMove::Attach)],
             Some((seen, Standing::Settled)) => deciding.update(seen)?,
-            Some((seen, Standing::Stuck(out))) => return Err(seen.stuck(out)),
         };
         if let Some(size) = actions.iter().map(|put| put.body.len()).find(|size| *size > INLINE_LIMIT) {
             return Err(deciding.too_big(size));
@@ -190,6 +193,7 @@ impl<'a> Deciding<'a> {
             tags: BTreeMap::new(),
             hash: self.wanted.hash(&self.wanted.values(self.env, self.world, true)),
             holds: BTreeMap::new(),
+            imports: Vec::new(),
             changes: Vec::new(),
         }
     }

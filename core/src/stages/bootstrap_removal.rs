@@ -72,6 +72,7 @@ pub(super) fn decide(env: &Environment, node: &Node, world: &World, removal: Rem
         tags: stack.tags.clone(),
         hash: String::new(),
         holds: BTreeMap::new(),
+        imports: Vec::new(),
         changes: Vec::new(),
     };
     let mut puts = Vec::new();

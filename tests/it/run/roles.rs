@@ -20,11 +20,11 @@ use crate::support::{
 };
 
 /// The subject of a job that names the GitHub environment, and of a pull request's.
-const JOB: &str = "repo:org/finance-app:environment:staging";
-const PULL_REQUEST: &str = "repo:org/finance-app:pull_request";
+pub const JOB: &str = "repo:org/finance-app:environment:staging";
+pub const PULL_REQUEST: &str = "repo:org/finance-app:pull_request";
 
 /// An account in which an administrator made the identity, and nothing else is there.
-async fn with_identity(file: &str) -> App {
+pub async fn with_identity(file: &str) -> App {
     let mut app = App::with_auth(file).await;
     app.variables = SECRETS.map(|name| (name.to_owned(), format!("value of {name}"))).into();
     trust_github(&app).await;
@@ -48,7 +48,7 @@ async fn make_identity(app: &App) {
     }
 }
 
-async fn session(app: &App, role: &str, sub: &str) -> RoleKeys {
+pub async fn session(app: &App, role: &str, sub: &str) -> RoleKeys {
     assume(app, &format!("finance-app-staging-{role}"), sub).await.unwrap_or_else(|refusal| panic!("{refusal}"))
 }
 

@@ -56,7 +56,7 @@ impl Bench {
             role_arn: self.role_arn,
             allow_replace: &self.allow_replace,
             may_leave_out: self.may_leave_out,
-            adopts: None,
+            asks_by_name: false,
             emit,
         }
     }
@@ -117,6 +117,7 @@ fn put(name: &str, step: StackMove, resources: Json) -> PutStack {
         tags: BTreeMap::from([("app".to_owned(), "app".to_owned())]),
         hash,
         holds: BTreeMap::new(),
+        imports: Vec::new(),
         changes: Vec::new(),
     }
 }

@@ -127,6 +127,11 @@ pub const CALLS: &[Call] = &[
     call(CFN, "DescribeEvents", Deploy, &[("cloudformation:DescribeEvents", Stacks, Always)]),
     call(CFN, "ExecuteChangeSet", Deploy, &[("cloudformation:ExecuteChangeSet", Stacks, Always)]),
     call(CFN, "DeleteChangeSet", Deploy, &[("cloudformation:DeleteChangeSet", Stacks, Always)]),
+    call(CFN, "GetTemplateSummary", Deploy, &[("cloudformation:GetTemplateSummary", Any, Always)]),
+    // What `adopt` looks for; with the rights of CloudFormation's role, which it passes.
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscloudcontrolapi.html
+    call("cloudcontrolapi", "ListResources", Deploy, &[("cloudformation:ListResources", Any, Always)]),
+    call("cloudcontrolapi", "GetResource", Deploy, &[("cloudformation:GetResource", Any, Always)]),
     call(CFN, "UpdateStack", Deploy, &[("cloudformation:UpdateStack", Stacks, WithServiceRole)]),
     call(CFN, "DeleteStack", Deploy, &[("cloudformation:DeleteStack", Stacks, WithServiceRole)]),
     call(CFN, "UpdateTerminationProtection", Deploy, &[("cloudformation:UpdateTerminationProtection", Stacks, Always)]),
