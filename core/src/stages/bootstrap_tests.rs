@@ -297,6 +297,33 @@ fn each_state_has_its_way() {
     }
 }
 
+/// Where something is to be adopted that is all that is done, once, and to no other stack.
+#[test]
+fn an_adoption_is_decided_for_its_stack_alone_and_done_once() {
+    let env = environment(true);
+    let mut world = settled(&env);
+    let name = env.stack_name("network");
+    world.stacks.remove(&name);
+    let mut import = decide(&env, 0, &world).unwrap().remove(0);
+    (import.step, import.name) = (StackMove::Import, name.clone());
+    world.imports = Some(BTreeMap::from([(name.clone(), import)]));
+    assert_eq!(steps(&decide(&env, 0, &world).unwrap()), [StackMove::Import]);
+    assert!(decide(&env, 1, &world).unwrap().is_empty());
+    let put = decide(&env, 0, &world).unwrap().remove(0);
+    world.assume(&env, &Action::PutStack(Box::new(put)));
+    assert!(decide(&env, 0, &world).unwrap().is_empty());
+    assert_eq!(world.stacks[&name].status.0, "IMPORT_COMPLETE");
+    // What is under way is waited for, and what is stuck is a person's.
+    set_status(&mut world, &name, "UPDATE_IN_PROGRESS");
+    assert_eq!(steps(&decide(&env, 0, &world).unwrap()), [StackMove::Attach]);
+    set_status(&mut world, &name, "IMPORT_ROLLBACK_FAILED");
+    assert!(decide(&env, 0, &world).is_err());
+    // The next run sees a stack without a hash, and puts the rest.
+    world.imports = None;
+    set_status(&mut world, &name, "IMPORT_COMPLETE");
+    assert_eq!(steps(&decide(&env, 0, &world).unwrap())[0], StackMove::Update);
+}
+
 #[test]
 fn a_replacement_is_refused_unless_named_and_the_place_in_the_file_is_known() {
     let mut env = environment(false);

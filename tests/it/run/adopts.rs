@@ -566,6 +566,6 @@ async fn r10_the_deploy_role_adopts() {
     assert_eq!(run(&env, &stage(STAGE)).await.troubles(), NOTHING);
     // The plan role may not look for anything, and says so.
     app.proxy.act_as(session(&app, "plan", PULL_REQUEST).await);
-    let fault = runner::run::adoption(&env, &stage("bootstrap-edge"), &Default::default()).await.unwrap_err();
+    let fault = runner::run::adoption(&env, &stage("bootstrap-monitoring"), &Default::default()).await.unwrap_err();
     assert!(fault.headline().contains("AccessDenied"), "{}", fault.headline());
 }

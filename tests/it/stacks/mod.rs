@@ -1,5 +1,6 @@
 //! Stacks: what is put, followed, refused and mended, against the emulator, and a scripted endpoint for the rest.
 
+mod imports;
 mod moves;
 mod recoveries;
 mod replacements;

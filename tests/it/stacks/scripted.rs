@@ -60,11 +60,11 @@ pub(super) fn after(more: &[(&str, &str, &str, &str)]) -> Answer {
     events(&[BEFORE, more].concat())
 }
 
-fn set_made() -> Answer {
+pub(super) fn set_made() -> Answer {
     Answer::xml("CreateChangeSet", &format!("<Id>set-1</Id><StackId>{ID}</StackId>"))
 }
 
-fn set(status: &str, reason: &str, changes: &str) -> Answer {
+pub(super) fn set(status: &str, reason: &str, changes: &str) -> Answer {
     Answer::xml(
         "DescribeChangeSet",
         &format!(
@@ -74,7 +74,7 @@ fn set(status: &str, reason: &str, changes: &str) -> Answer {
     )
 }
 
-fn done(action: &str) -> Answer {
+pub(super) fn done(action: &str) -> Answer {
     Answer::xml(action, "")
 }
 
@@ -167,7 +167,7 @@ async fn what_validation_finds_before_any_change_is_named_and_the_change_set_thr
 }
 
 /// One changed property of a resource.
-fn modify(id: &str, kind: &str, replacement: &str, property: &str, recreation: &str, rest: &str) -> String {
+pub(super) fn modify(id: &str, kind: &str, replacement: &str, property: &str, recreation: &str, rest: &str) -> String {
     format!(
         "<member><Type>Resource</Type><ResourceChange><Action>Modify</Action><LogicalResourceId>{id}</LogicalResourceId>\
          <ResourceType>{kind}</ResourceType><Replacement>{replacement}</Replacement><Details><member><Target>\

@@ -1,3 +1,5 @@
+//! What is found, what is refused, and what an import sends.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
