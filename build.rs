@@ -7,7 +7,7 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=stand-in/main.rs");
+    println!("cargo::rerun-if-changed=stand-in");
     let var = |name: &str| env::var(name).unwrap_or_default();
     let out = PathBuf::from(var("OUT_DIR")).join("stand-in");
     let linux = var("CARGO_CFG_TARGET_OS") == "linux";

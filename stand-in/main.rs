@@ -4,89 +4,21 @@
 //! a command that is none of the app's own services (a migration) it prints it and ends with 0. SIGTERM and SIGINT
 //! end it, also as process 1.
 //!
-//! It speaks to the kernel itself: `build.rs` compiles this one file to a small static program with nothing but
-//! the compiler, no C library and no base image.
+//! It speaks to the kernel itself: `build.rs` compiles it to a small static program with nothing but the compiler, no C
+//! library and no base image.
 
 #![no_std]
 #![no_main]
 // The loops below are memcpy and friends; the compiler must not turn them into calls of themselves.
 #![no_builtins]
 
-use core::arch::{asm, global_asm};
+mod kernel;
 
-#[cfg(target_arch = "x86_64")]
-mod nr {
-    pub const WRITE: usize = 1;
-    pub const READ: usize = 0;
-    pub const CLOSE: usize = 3;
-    pub const SIGACTION: usize = 13;
-    pub const SOCKET: usize = 41;
-    pub const SENDTO: usize = 44;
-    pub const BIND: usize = 49;
-    pub const LISTEN: usize = 50;
-    pub const SETSOCKOPT: usize = 54;
-    pub const CLOCK_GETTIME: usize = 228;
-    pub const EXIT_GROUP: usize = 231;
-    pub const PPOLL: usize = 271;
-    pub const ACCEPT4: usize = 288;
-}
-
-#[cfg(target_arch = "aarch64")]
-mod nr {
-    pub const CLOSE: usize = 57;
-    pub const READ: usize = 63;
-    pub const WRITE: usize = 64;
-    pub const PPOLL: usize = 73;
-    pub const EXIT_GROUP: usize = 94;
-    pub const CLOCK_GETTIME: usize = 113;
-    pub const SIGACTION: usize = 134;
-    pub const SOCKET: usize = 198;
-    pub const BIND: usize = 200;
-    pub const LISTEN: usize = 201;
-    pub const SENDTO: usize = 206;
-    pub const SETSOCKOPT: usize = 208;
-    pub const ACCEPT4: usize = 242;
-}
-
-#[cfg(target_arch = "x86_64")]
-global_asm!(".globl _start", "_start:", "mov rdi, rsp", "and rsp, -16", "call {main}", main = sym main);
-#[cfg(target_arch = "aarch64")]
-global_asm!(".globl _start", "_start:", "mov x0, sp", "bl {main}", main = sym main);
-
-fn call(nr: usize, a: [usize; 6]) -> isize {
-    let result: isize;
-    // SAFETY: every caller passes pointers to memory that lives through the call.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        asm!("syscall", inlateout("rax") nr as isize => result, in("rdi") a[0], in("rsi") a[1], in("rdx") a[2],
-            in("r10") a[3], in("r8") a[4], in("r9") a[5], out("rcx") _, out("r11") _);
-    }
-    // SAFETY: as above.
-    #[cfg(target_arch = "aarch64")]
-    unsafe {
-        asm!("svc 0", inlateout("x0") a[0] as isize => result, in("x8") nr, in("x1") a[1], in("x2") a[2],
-            in("x3") a[3], in("x4") a[4], in("x5") a[5]);
-    }
-    result
-}
-
-fn exit(code: usize) -> ! {
-    call(nr::EXIT_GROUP, [code, 0, 0, 0, 0, 0]);
-    loop {}
-}
+use kernel::{asked, call, exit, handle, listen, nr, number, send, text};
 
 extern "C" fn end(_signal: i32) {
     exit(0)
 }
-
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    exit(101)
-}
-
-/// Named by `core`, which was compiled to unwind; nothing unwinds here.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
 
 fn print(text: &[u8]) {
     call(nr::WRITE, [1, text.as_ptr() as usize, text.len(), 0, 0, 0]);
@@ -97,24 +29,12 @@ fn fail(text: &[u8]) -> ! {
     exit(1)
 }
 
-/// A text of the kernel's, which ends with a zero and lives as long as the process.
-fn text(start: *const u8) -> &'static [u8] {
-    let mut len = 0;
-    // SAFETY: the kernel puts a zero behind every argument and variable.
-    unsafe {
-        while *start.add(len) != 0 {
-            len += 1;
-        }
-        core::slice::from_raw_parts(start, len)
-    }
-}
-
 /// `stack` is where the kernel put the arguments and the environment.
 extern "C" fn main(stack: *const usize) -> ! {
     // SAFETY: the layout of a new process's stack: count, arguments, null, variables, null.
     let (count, arguments, variables) = unsafe { (*stack, stack.add(1), stack.add(*stack + 2)) };
-    handle(15);
-    handle(2);
+    handle(15, end);
+    handle(2, end);
 
     let (mut port, mut path, mut services): (&[u8], &[u8], &[u8]) = (b"", b"/", b"");
     let mut at = variables;
@@ -154,36 +74,11 @@ extern "C" fn main(stack: *const usize) -> ! {
 }
 
 /// Ends the process on a signal: process 1 has no default for it.
-fn handle(signal: usize) {
-    /// The kernel's `sigaction`.
-    #[repr(C)]
-    struct Action {
-        handler: usize,
-        flags: usize,
-        restorer: usize,
-        mask: usize,
-    }
-    const SA_RESTORER: usize = 0x0400_0000;
-    let handler = end as extern "C" fn(i32) as usize;
-    // x86_64 takes no handler without something to return to; this one never returns.
-    let action = Action { handler, flags: SA_RESTORER, restorer: handler, mask: 0 };
-    call(nr::SIGACTION, [signal, &raw const action as usize, 0, 8, 0, 0]);
-}
-
 fn serve(port: u16, path: &[u8]) -> ! {
-    let [high, low] = port.to_be_bytes();
-    let address = [2_u16.to_ne_bytes()[0], 2_u16.to_ne_bytes()[1], high, low, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-    let listener = call(nr::SOCKET, [2, 1 | 0o2_000_000, 0, 0, 0, 0]);
-    let on = 1_u32;
-    call(nr::SETSOCKOPT, [listener as usize, 1, 2, &raw const on as usize, 4, 0]);
-    if call(nr::BIND, [listener as usize, address.as_ptr() as usize, 16, 0, 0, 0]) < 0
-        || call(nr::LISTEN, [listener as usize, 128, 0, 0, 0, 0]) < 0
-    {
-        fail(b"stand-in: the port cannot be listened on\n");
-    }
+    let Some(listener) = listen([0; 4], port) else { fail(b"stand-in: the port cannot be listened on\n") };
     print(b"stand-in: listening\n");
     loop {
-        let peer = call(nr::ACCEPT4, [listener as usize, 0, 0, 0, 0, 0]);
+        let peer = call(nr::ACCEPT4, [listener, 0, 0, 0, 0, 0]);
         if peer >= 0 {
             answer(peer as usize, path);
             call(nr::CLOSE, [peer as usize, 0, 0, 0, 0, 0]);
@@ -192,22 +87,8 @@ fn serve(port: u16, path: &[u8]) -> ! {
 }
 
 fn answer(peer: usize, path: &[u8]) {
-    // Two seconds for a peer that says nothing: there is one thread.
-    let patience = [2_usize, 0];
-    call(nr::SETSOCKOPT, [peer, 1, 20, patience.as_ptr() as usize, 16, 0]);
     let mut request = [0; 4096];
-    let mut len = 0;
-    while len < request.len() {
-        let got = call(nr::READ, [peer, request[len..].as_mut_ptr() as usize, request.len() - len, 0, 0, 0]);
-        if got <= 0 {
-            return;
-        }
-        len += got as usize;
-        if request[..len].windows(4).any(|end| end == b"\r\n\r\n") {
-            break;
-        }
-    }
-    let asked = request[..len].split(|b| *b == b' ').nth(1).unwrap_or(b"");
+    let Some(asked) = asked(peer, &mut request) else { return };
     let asked = asked.split(|b| *b == b'?').next().unwrap_or(b"");
     let mut line = Line { bytes: [0; 4096], len: 0 };
     if asked == path {
@@ -219,9 +100,7 @@ fn answer(peer: usize, path: &[u8]) {
         line.add(b"HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\nContent-Length: 24\r\n");
         line.add(b"Connection: close\r\n\r\nstand-in: nothing here.\n");
     }
-    let text = line.text();
-    // MSG_NOSIGNAL: a peer that has gone must not end us.
-    call(nr::SENDTO, [peer, text.as_ptr() as usize, text.len(), 0x4000, 0, 0]);
+    send(peer, line.text());
 }
 
 /// The time in UTC, as `2026-01-31T12:00:00.000Z`.
@@ -253,11 +132,6 @@ fn now() -> [u8; 24] {
     out
 }
 
-/// Digits to a port; 0 for anything else.
-fn number(digits: &[u8]) -> u16 {
-    digits.iter().fold(0_u32, |n, b| n.wrapping_mul(10).wrapping_add(u32::from(b.wrapping_sub(b'0')))) as u16
-}
-
 struct Line {
     bytes: [u8; 4096],
     len: usize,
@@ -276,48 +150,4 @@ impl Line {
     fn text(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or(b"")
     }
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
-    for i in 0..n {
-        // SAFETY: the caller's.
-        unsafe { *to.add(i) = *from.add(i) };
-    }
-    to
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memset(to: *mut u8, byte: i32, n: usize) -> *mut u8 {
-    for i in 0..n {
-        // SAFETY: the caller's.
-        unsafe { *to.add(i) = byte as u8 };
-    }
-    to
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
-    for i in 0..n {
-        // SAFETY: the caller's.
-        let (a, b) = unsafe { (*a.add(i), *b.add(i)) };
-        if a != b {
-            return i32::from(a) - i32::from(b);
-        }
-    }
-    0
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
-    // SAFETY: the caller's.
-    unsafe { memcmp(a, b, n) }
 }

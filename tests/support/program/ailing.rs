@@ -11,42 +11,10 @@
 // The loops below are memcpy and friends; the compiler must not turn them into calls of themselves.
 #![no_builtins]
 
-use core::arch::{asm, global_asm};
+#[path = "../../../stand-in/kernel.rs"]
+mod kernel;
 
-mod nr {
-    pub const READ: usize = 0;
-    pub const WRITE: usize = 1;
-    pub const CLOSE: usize = 3;
-    pub const MMAP: usize = 9;
-    pub const SIGACTION: usize = 13;
-    pub const NANOSLEEP: usize = 35;
-    pub const SOCKET: usize = 41;
-    pub const CONNECT: usize = 42;
-    pub const SENDTO: usize = 44;
-    pub const BIND: usize = 49;
-    pub const LISTEN: usize = 50;
-    pub const SETSOCKOPT: usize = 54;
-    pub const EXIT_GROUP: usize = 231;
-    pub const PPOLL: usize = 271;
-    pub const ACCEPT4: usize = 288;
-}
-
-global_asm!(".globl _start", "_start:", "mov rdi, rsp", "and rsp, -16", "call {main}", main = sym main);
-
-fn call(nr: usize, a: [usize; 6]) -> isize {
-    let result: isize;
-    // SAFETY: every caller passes pointers to memory that lives through the call.
-    unsafe {
-        asm!("syscall", inlateout("rax") nr as isize => result, in("rdi") a[0], in("rsi") a[1], in("rdx") a[2],
-            in("r10") a[3], in("r8") a[4], in("r9") a[5], out("rcx") _, out("r11") _);
-    }
-    result
-}
-
-fn exit(code: usize) -> ! {
-    call(nr::EXIT_GROUP, [code, 0, 0, 0, 0, 0]);
-    loop {}
-}
+use kernel::{address, asked, call, exit, handle, listen, nr, number, send, text};
 
 /// As a shell says of a program that SIGTERM ended: 128 and its number.
 extern "C" fn end(_signal: i32) {
@@ -57,30 +25,9 @@ extern "C" fn end_well(_signal: i32) {
     exit(0)
 }
 
-#[panic_handler]
-fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    exit(101)
-}
-
-/// Named by `core`, which was compiled to unwind; nothing unwinds here.
-#[unsafe(no_mangle)]
-extern "C" fn rust_eh_personality() {}
-
 fn say(text: &[u8]) {
     call(nr::WRITE, [1, text.as_ptr() as usize, text.len(), 0, 0, 0]);
     call(nr::WRITE, [1, b"\n".as_ptr() as usize, 1, 0, 0, 0]);
-}
-
-/// A text of the kernel's, which ends with a zero and lives as long as the process.
-fn text(start: *const u8) -> &'static [u8] {
-    let mut len = 0;
-    // SAFETY: the kernel puts a zero behind every argument.
-    unsafe {
-        while *start.add(len) != 0 {
-            len += 1;
-        }
-        core::slice::from_raw_parts(start, len)
-    }
 }
 
 /// What ails it.
@@ -134,22 +81,6 @@ extern "C" fn main(stack: *const usize) -> ! {
     exit(0)
 }
 
-/// Process 1 has no default for a signal.
-fn handle(signal: usize, end: extern "C" fn(i32)) {
-    /// The kernel's `sigaction`.
-    #[repr(C)]
-    struct Action {
-        handler: usize,
-        flags: usize,
-        restorer: usize,
-        mask: usize,
-    }
-    const SA_RESTORER: usize = 0x0400_0000;
-    let handler = end as usize;
-    let action = Action { handler, flags: SA_RESTORER, restorer: handler, mask: 0 };
-    call(nr::SIGACTION, [signal, &raw const action as usize, 0, 8, 0, 0]);
-}
-
 /// Takes and touches 4 MiB every 4 ms, up to 4 GiB: who is not ended by then has no limit.
 fn eat() -> ! {
     const PIECE: usize = 4 << 20;
@@ -174,12 +105,6 @@ fn pause(millis: usize) {
 
 const LOOPBACK: [u8; 4] = [127, 0, 0, 1];
 
-/// The kernel's `sockaddr_in`.
-fn address(host: [u8; 4], port: u16) -> [u8; 16] {
-    let [high, low] = port.to_be_bytes();
-    [2, 0, high, low, host[0], host[1], host[2], host[3], 0, 0, 0, 0, 0, 0, 0, 0]
-}
-
 /// Whether a port takes a connection.
 fn takes(port: u16) -> bool {
     let socket = call(nr::SOCKET, [2, 1, 0, 0, 0, 0]) as usize;
@@ -187,16 +112,10 @@ fn takes(port: u16) -> bool {
 }
 
 fn serve(ails: &Ails) -> ! {
-    let address = address(if ails.loopback { LOOPBACK } else { [0; 4] }, ails.port);
-    let listener = call(nr::SOCKET, [2, 1 | 0o2_000_000, 0, 0, 0, 0]) as usize;
-    let on = 1_u32;
-    call(nr::SETSOCKOPT, [listener, 1, 2, &raw const on as usize, 4, 0]);
-    if call(nr::BIND, [listener, address.as_ptr() as usize, 16, 0, 0, 0]) < 0
-        || call(nr::LISTEN, [listener, 128, 0, 0, 0, 0]) < 0
-    {
+    let Some(listener) = listen(if ails.loopback { LOOPBACK } else { [0; 4] }, ails.port) else {
         say(b"the port cannot be listened on");
         exit(1)
-    }
+    };
     loop {
         let peer = call(nr::ACCEPT4, [listener, 0, 0, 0, 0, 0]);
         // A silent one keeps what it accepted open.
@@ -208,74 +127,13 @@ fn serve(ails: &Ails) -> ! {
 }
 
 fn answer(peer: usize, ails: &Ails) {
-    // Two seconds for a peer that says nothing: there is one thread.
-    let patience = [2_usize, 0];
-    call(nr::SETSOCKOPT, [peer, 1, 20, patience.as_ptr() as usize, 16, 0]);
-    let mut request = [0_u8; 1024];
-    let mut len = 0;
-    while len < request.len() && !request[..len].windows(4).any(|end| end == b"\r\n\r\n") {
-        let got = call(nr::READ, [peer, request[len..].as_mut_ptr() as usize, request.len() - len, 0, 0, 0]);
-        if got <= 0 {
-            return;
-        }
-        len += got as usize;
-    }
-    let path = request[..len].split(|b| *b == b' ').nth(1).unwrap_or(b"");
+    let mut request = [0; 1024];
+    let Some(path) = asked(peer, &mut request) else { return };
     if ails.crash && path != ails.health {
         say(b"TypeError: undefined is not a function, at the first request");
         exit(1)
     }
-    // MSG_NOSIGNAL: a peer that has gone must not end us.
     for part in [&b"HTTP/1.1 "[..], ails.status, b" Said\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"] {
-        call(nr::SENDTO, [peer, part.as_ptr() as usize, part.len(), 0x4000, 0, 0]);
+        send(peer, part);
     }
-}
-
-/// Digits to a port; 0 for anything else.
-fn number(digits: &[u8]) -> u16 {
-    digits.iter().fold(0_u32, |n, b| n.wrapping_mul(10).wrapping_add(u32::from(b.wrapping_sub(b'0')))) as u16
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
-    for i in 0..n {
-        // SAFETY: the caller's.
-        unsafe { *to.add(i) = *from.add(i) };
-    }
-    to
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memset(to: *mut u8, byte: i32, n: usize) -> *mut u8 {
-    for i in 0..n {
-        // SAFETY: the caller's.
-        unsafe { *to.add(i) = byte as u8 };
-    }
-    to
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn memcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
-    for i in 0..n {
-        // SAFETY: the caller's.
-        let (a, b) = unsafe { (*a.add(i), *b.add(i)) };
-        if a != b {
-            return i32::from(a) - i32::from(b);
-        }
-    }
-    0
-}
-
-/// # Safety
-/// As C's.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn bcmp(a: *const u8, b: *const u8, n: usize) -> i32 {
-    // SAFETY: the caller's.
-    unsafe { memcmp(a, b, n) }
 }
