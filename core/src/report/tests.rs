@@ -15,9 +15,15 @@ use crate::{
     text::{Foreign, Span},
 };
 
-mod points;
+mod waiting;
 
 const PLAIN: Style = Style { color: false, unicode: true, details: false };
+
+const LOG: &str = "https://github.com/acme/shop/actions/runs/100";
+
+fn logged() -> Header {
+    Header { log: Some(LOG.into()), ..header() }
+}
 
 fn header() -> Header {
     Header {

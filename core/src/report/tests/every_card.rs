@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::*;
+use super::{
+    waiting::{drift_unseen, paused, waiting},
+    *,
+};
 use crate::{
     cost::{CostChange, CostSum, Estimate, Money},
     judge::{
@@ -13,18 +16,14 @@ use crate::{
     testing::example,
 };
 
-const LOG: &str = "https://github.com/acme/shop/actions/runs/100";
-
 /// One card, what its first line has to say beside the environment, and its second of those it serves.
 struct Shown {
     name: &'static str,
     card: Card,
     state: &'static str,
     users: &'static str,
-}
-
-fn logged() -> Header {
-    Header { log: Some(LOG.into()), ..header() }
+    /// Nobody has to do anything.
+    green: bool,
 }
 
 /// A run that ended so, after 4m 07s.
@@ -78,9 +77,13 @@ fn hurting() -> PlanReport {
     of_plan(vec![("bootstrap-edge", Ok(vec![put_stack(StackMove::Update, "", replacing())]))])
 }
 
-fn refused() -> PlanReport {
+fn refusing() -> Plan {
     let refusal = Refusal::new("replacing WebTargetGroup", "web would drop traffic", "add `web-tls` beside `web`");
-    of_plan(vec![("bootstrap-services web", Err(refusal))])
+    plan(vec![("bootstrap-services web", Err(refusal)), ("render-taskdef api", Ok(vec![new_revision()]))])
+}
+
+fn refused() -> PlanReport {
+    PlanReport::of(&logged(), &refusing(), [], false, 247_000)
 }
 
 fn status(verdict: &'static str) -> Card {
@@ -116,14 +119,33 @@ fn verified(answer: Answer) -> Card {
     VerifyReport::of(&logged(), vec![Check { about: "api".into(), what: "image", answer }], 247_000).card()
 }
 
+/// Cards of [`all`] after which nobody has to do anything.
+const GREEN: [&str; 11] = [
+    "unchanged",
+    "healthy",
+    "up to date",
+    "plan, same",
+    "plan",
+    "merge, same",
+    "merge",
+    "fork",
+    "status",
+    "drift, none",
+    "verify",
+];
+
 /// One of each kind and state.
 fn all() -> Vec<Shown> {
-    let shown = |name, card, state, users| Shown { name, card, state, users };
+    let shown = |name, card, state, users| Shown { name, card, state, users, green: GREEN.contains(&name) };
     let run = |exit| ended(exit, End::default()).card();
     let gone = |end: End| ended(Exit::Done, end).card();
     let same = || of_plan(vec![("bootstrap-network", Ok(vec![]))]);
     let finding = Answer::Finding("no such tag".into(), "push it".into());
     let cost = CostReport::of(&logged(), &example("staging"), 247_000);
+    let fault = Fault::new("checking the account", "another one");
+    let (fold, waits) = waiting();
+    let turned_down = refusing();
+    let stopped = |stopped: Stopped| Stopped { duration_ms: Some(247_000), ..stopped.about(&logged()) }.card();
     let offline = Card::offline(&logged(), &[], "2 services", "the pull request is a fork's", &cost);
     vec![
         shown("unchanged", unchanged().card(), "unchanged", "tasks healthy; 0 writes"),
@@ -142,6 +164,39 @@ fn all() -> Vec<Shown> {
             "deploying",
             "users: served by what ran before",
         ),
+        shown(
+            "up to date",
+            Outcome::of(&logged(), &fresh(), End { duration_ms: 247_000, ..End::default() }).card(),
+            "up to date",
+            "users: served by what ran before",
+        ),
+        shown(
+            "before the plan",
+            Outcome::of(
+                &logged(),
+                &Fold::default(),
+                End { fault: Some(&fault), duration_ms: 247_000, ..End::default() },
+            )
+            .card(),
+            "failed",
+            "users: ",
+        ),
+        shown("paused, known", paused().card(), "paused", "users: "),
+        shown("waiting", waits.card(), "waiting for you", "users: "),
+        shown("waiting, under way", Card::running(&logged(), &fold, 247_000), "waiting for you", "users: "),
+        shown(
+            "run, refused",
+            Outcome::of(
+                &logged(),
+                &Fold::default(),
+                End { plan: Some(&turned_down), duration_ms: 247_000, ..End::default() },
+            )
+            .card(),
+            "refused",
+            "users: ",
+        ),
+        shown("stopped", stopped(Stopped::by(Fault::new("listing stacks", "no"))), "failed", "users: "),
+        shown("stopped, cancelled", stopped(Stopped::cancelled("planning")), "cancelled", "users: "),
         shown("plan, same", same().card(), "no changes", "a run would write nothing"),
         shown("plan", changing().card(), "1 change", "safe: nothing that exists goes away"),
         shown("plan, hurts", hurting().card(), "1 replaced", "it holds no data and no traffic"),
@@ -161,6 +216,7 @@ fn all() -> Vec<Shown> {
         shown("status, bad", status("degraded"), "degraded", "users may be affected"),
         shown("status, none", status("absent"), "absent", "users: none"),
         shown("drift, none", drift(false), "not drifted", "as they were made"),
+        shown("drift, in part", drift_unseen(2).card(), "no drift", "users: unaffected"),
         shown("drift", drift(true), "drifted: 1 difference", "users may be affected"),
         shown("verify", verified(Answer::Fits), "fits together", "a task can start"),
         shown("verify, bad", verified(finding), "1 finding", "a new task may not start or serve"),
@@ -206,6 +262,15 @@ fn point_02_the_second_line_says_whether_users_are_affected() {
 }
 
 #[test]
+fn point_03_every_state_that_is_not_green_names_an_action() {
+    for Shown { name, card, green, .. } in all() {
+        let third = text(&card, PLAIN).lines().nth(2).unwrap_or_default().to_owned();
+        assert!(green || third.starts_with("  do: ") && third.len() > 10, "{name}: {third}");
+        assert!(card.mark == Mark::Neutral || matches!(card.mark, Mark::Good | Mark::Change) == green, "{name}");
+    }
+}
+
+#[test]
 fn point_04_at_most_25_lines_stand_outside_details() {
     let many: Vec<String> = (0..60).map(|n| format!("service-{n}")).collect();
     let mut facts = vec![(10, "", planned(&["bootstrap-network"]))];
@@ -232,6 +297,15 @@ fn point_04_at_most_25_lines_stand_outside_details() {
         let page = markdown(&card);
         assert!(open_lines(&page) <= 25, "{} lines\n{page}", open_lines(&page));
     }
+    for Shown { name, mut card, .. } in all() {
+        let rows = (0..200).map(|n| vec![format!("service-{n}"), ":1".into()]).collect();
+        card.blocks.insert(0, Block::Table(vec!["service".into(), "revision".into()], rows));
+        let label = |n: usize| (format!("fact {n}"), vec![Piece::Quote(String::new(), Foreign::new("a\nb\nc"))]);
+        card.blocks.push(Block::Facts((0..60).map(label).collect()));
+        let page = markdown(&card);
+        assert!(open_lines(&page) <= 25, "{name}: {page}");
+        assert!(page.contains("service-199") && page.contains("fact 59"), "nothing is lost of {name}: {page}");
+    }
     // What had no room is folded, and not lost.
     assert!(markdown(&long.card()).contains("<details><summary>All 60"));
 }
@@ -251,7 +325,8 @@ fn point_12_commit_plan_or_revision_time_and_log_are_in_each() {
                 || markdown(&card).contains(&format!("<sub>plan `{id}` · 3f9c2e1"))
         );
     }
-    let of_runs = [ended(Exit::Failed, End::default()), healthy(), unchanged()].map(|outcome| outcome.card());
+    let of_runs =
+        [ended(Exit::Failed, End::default()), healthy(), unchanged(), waiting().1].map(|outcome| outcome.card());
     for card in of_runs.into_iter().chain([Card::running(&logged(), &fresh(), 1)]) {
         assert!(markdown(&card).contains("plan `c20d4e11`"), "{}", markdown(&card));
     }
@@ -274,15 +349,23 @@ fn point_13_replaced_and_deleted_are_counted_at_0_too_and_name_their_line() {
     }
     // The property that forces it is blamed, not the first one.
     let (report, row) = (hurting(), "replace WebTargetGroup");
-    let page = markdown(&report.card());
-    assert!(page.lines().any(|line| line.contains(row) && line.ends_with("| L61 |")), "{page}");
+    for page in [markdown(&report.card()), markdown(&report.merge_card())] {
+        assert!(page.contains("replaced 1 · deleted 0"), "{page}");
+        assert!(page.lines().any(|line| line.contains(row) && line.ends_with("| L61 |")), "{page}");
+    }
+    let none = changing().merge_card();
+    assert!(
+        markdown(&none).contains("replaced 0 · deleted 0") && text(&none, PLAIN).contains("replaced 0 · deleted 0")
+    );
     let terminal = text(&report.card(), PLAIN);
     let place = "(.github/finance-infra.yml:61)";
     assert!(terminal.lines().any(|line| line.contains(row) && line.ends_with(place)), "{terminal}");
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["changes"][0]["span"]["line"], 61);
     let done = healthy();
-    assert!(text(&done.card(), PLAIN).contains("0 replaced · 0 deleted"));
+    for shown in [text(&done.card(), PLAIN), markdown(&done.card())] {
+        assert!(shown.contains("0 replaced · 0 deleted"), "{shown}");
+    }
     let json = serde_json::to_value(ended(Exit::Failed, End::default())).unwrap();
     assert_eq!((&json["resources"]["replaced"], &json["resources"]["deleted"]), (&json!(0), &json!(0)));
 }
@@ -300,6 +383,9 @@ fn point_14_cost_is_told_before_after_and_by_how_much() {
         assert!(text(&card, PLAIN).contains(told), "{}", text(&card, PLAIN));
         assert!(markdown(&card).contains("+$36.04/month ($138.73 → $174.77) + usage"), "{}", markdown(&card));
     }
+    let page = markdown(&report.merge_card());
+    assert_eq!(page.lines().nth(1).unwrap(), format!("**Safe to merge; merging deploys it; {told}**"));
+    assert_eq!(page.matches(told).count(), 1, "{page}");
     let json = serde_json::to_value(&report).unwrap();
     let named = ["before", "after", "change"].map(|name| json["cost"][name].as_str().unwrap().to_owned());
     assert_eq!(named, ["138.73", "174.77", "36.04"]);
@@ -412,6 +498,10 @@ fn point_21_the_words_alone_say_the_state() {
         assert!(terminal.lines().next().unwrap().contains(state), "{name}: {terminal}");
         let page = words(&markdown(&bare));
         assert!(page.lines().next().unwrap().contains(state), "{name}: {page}");
+        let (line, title) = (text(&card, ascii), markdown(&card).replace(card.mark.emoji(), ""));
+        assert!([&line, &title].iter().all(|said| said.lines().next().unwrap().is_ascii()), "{line}{title}");
+        let colored = text(&card, Style { color: true, ..PLAIN });
+        assert!(colored.len() > text(&card, PLAIN).len() && colored.contains("\u{1b}["), "{name}");
         // The sign of a change is a character, not a colour.
         for sign in card.blocks.iter().flat_map(|block| match block {
             Block::Changes(_, lines) => lines.iter().map(|line| line.sign).collect(),
