@@ -60,6 +60,11 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed, t
             _ => Some(format!("look at it with `runner status -e {}`", env.name)),
         };
     }
+    if is_down(follow, followed) {
+        let back =
+            format!("until then `runner rollback {} -e {}` brings the revision before back", follow.service, env.name);
+        failure.remedy = failure.remedy.map(|remedy| format!("{remedy}; {back}"));
+    }
     failure
 }
 
@@ -142,6 +147,15 @@ fn remedy(env: &Environment, service: &str, cause: &str, general: &str) -> Strin
         },
         (None, None) => general,
     }
+}
+
+/// Whether users are left with a revision that does not serve, where one did before.
+fn is_down(follow: &Follow, followed: &Followed) -> bool {
+    let others = followed.service.iter().flat_map(|seen| &seen.deployments);
+    let ours = follow.revision.shown();
+    followed.ending.verdict == Verdict::Failed
+        && !follow.first
+        && !others.filter(|rollout| rollout.revision != ours).any(|rollout| rollout.running > 0)
 }
 
 /// Who is affected, by what runs of which revision.

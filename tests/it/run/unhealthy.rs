@@ -194,6 +194,10 @@ async fn a_program_that_crashes_once_it_is_used_is_no_success() {
             "TypeError: undefined is not a function, at the first request",
         ],
     );
+    has(
+        failure.remedy.as_deref().unwrap(),
+        &["until then `runner rollback api -e staging` brings the revision before back"],
+    );
     assert_eq!(failure.users.as_deref(), Some("affected: nothing healthy may be serving"));
 }
 
