@@ -307,6 +307,7 @@ impl Looking {
     /// # Errors
     /// What a person said of a resource does not fit its type.
     pub fn end(&self) -> Result<Adoption, Refusal> {
+        self.held_otherwise()?;
         let template = self.template();
         let settled = self.settle(&template);
         let missing = self.missing(&template);
@@ -342,6 +343,25 @@ impl Looking {
             out.puts.push(self.put_of(&template, imports, resources));
         }
         Ok(out)
+    }
+
+    /// What the stack holds as something else than was said: it has one of each logical id.
+    fn held_otherwise(&self) -> Result<(), Refusal> {
+        for (id, pick) in &self.picks {
+            if let (Some(physical), Pick::Is(named)) = (self.held.get(id), pick)
+                && !named.split('|').any(|part| part == physical)
+            {
+                return Err(Refusal::new(
+                    format!("taking {named} for {id} in stack {}", self.put.name),
+                    format!("the stack has {physical} as its {id}"),
+                    format!(
+                        "leave --resource {} out, or give it to a resource that the stack has not yet",
+                        said(&self.put.key, id)
+                    ),
+                ));
+            }
+        }
+        Ok(())
     }
 
     fn import(&self, id: &str, kind: &str, name: &str) -> Result<Import, Refusal> {

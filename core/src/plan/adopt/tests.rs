@@ -328,6 +328,11 @@ fn into_a_stack_that_stands_everything_else_is_given_again_unchanged() {
     // The condition that it speaks of comes with its parameters.
     assert_eq!(sent["Conditions"], network()["Conditions"]);
     assert_eq!(found.puts[0].parameters.keys().collect::<Vec<_>>(), ["Boundary", "Unused"]);
+    // It has the VPC already: saying so again is no harm, saying another is a mistake.
+    looking.picks.insert("Vpc".into(), Pick::Is("vpc-1".into()));
+    assert!(looking.end().is_ok());
+    looking.picks.insert("Vpc".into(), Pick::Is("vpc-2".into()));
+    assert_eq!(looking.end().unwrap_err().why, "the stack has vpc-1 as its Vpc");
 }
 
 #[test]
