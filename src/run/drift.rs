@@ -39,12 +39,15 @@ pub async fn observe(env: &Environment, options: &Options) -> Result<(World, Obs
     Ok((world, observed, stacks))
 }
 
-/// What may not be read is not checked; every other failure ends the look.
+/// What may not be read is not checked, nor is a stack in a state in which CloudFormation looks for no drift; every other
+/// failure ends the look.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
 fn unread(what: &str, fault: Fault) -> Result<NotChecked, Fault> {
     let code = fault.code.as_deref().and_then(Code::of);
     let lacks = code == Some(Code::Unsupported) || fault.message.raw().contains("Unsupported service");
     let denied = code == Some(Code::Denied) || fault.code.as_deref() == Some("HTTP 403");
-    if denied || lacks {
+    let stands_wrong = fault.code.as_deref() == Some("ValidationError") && fault.message.raw().contains(" state");
+    if denied || lacks || stands_wrong {
         let code = fault.code.clone().unwrap_or_default();
         Ok(NotChecked { what: what.to_owned(), why: format!("{code}: {}", fault.message.one_line()) })
     } else {

@@ -130,6 +130,12 @@ async fn what_exists_is_adopted_and_the_next_run_is_healthy_without_replacing_it
     let (code, told, err) = adopt(&app, &["--yes", "--resource", &format!("LogGroup={GROUP}")]).await;
     assert_eq!((code, told["verdict"].as_str()), (Some(0), Some("nothing")), "{told:#}{err}");
 
+    // The local AWS looks for no drift in a stack that has just imported: that is said, and is no failure.
+    let output = app.command(&["drift", "--format", "json"]).output().await.unwrap();
+    let told = whole(&output.stdout);
+    let unseen = told["not_checked"].as_array().unwrap();
+    assert!(unseen.iter().any(|it| it["what"] == "stack shop-staging-service-worker"), "{told:#}");
+
     let ran = app.run("staging").await;
     assert_eq!((ran.troubles().len(), ran.outcome.exit_code), (0, 0), "{:?}", ran.troubles());
     keeps_its_past(&app).await;
