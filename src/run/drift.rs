@@ -39,20 +39,23 @@ pub async fn observe(env: &Environment, options: &Options) -> Result<(World, Obs
     Ok((world, observed, stacks))
 }
 
-/// What may not be read is not checked, nor is a stack in a state in which CloudFormation looks for no drift; every other
-/// failure ends the look.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
+/// What may not be read is not checked; every other failure ends the look.
 fn unread(what: &str, fault: Fault) -> Result<NotChecked, Fault> {
     let code = fault.code.as_deref().and_then(Code::of);
     let lacks = code == Some(Code::Unsupported) || fault.message.raw().contains("Unsupported service");
     let denied = code == Some(Code::Denied) || fault.code.as_deref() == Some("HTTP 403");
-    let stands_wrong = fault.code.as_deref() == Some("ValidationError") && fault.message.raw().contains(" state");
-    if denied || lacks || stands_wrong {
-        let code = fault.code.clone().unwrap_or_default();
-        Ok(NotChecked { what: what.to_owned(), why: format!("{code}: {}", fault.message.one_line()) })
-    } else {
-        Err(fault)
-    }
+    if denied || lacks { Ok(not_checked(what, &fault)) } else { Err(fault) }
+}
+
+fn not_checked(what: &str, fault: &Fault) -> NotChecked {
+    let code = fault.code.as_deref().unwrap_or_default();
+    NotChecked { what: what.to_owned(), why: format!("{code}: {}", fault.message.one_line()) }
+}
+
+/// Whether CloudFormation looks for no drift in a stack because of the state it is in.
+/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-stack-drift.html>
+fn is_in_no_state_for_it(fault: &Fault) -> bool {
+    fault.code.as_deref() == Some("ValidationError") && fault.message.raw().contains(" state")
 }
 
 async fn soft(
@@ -109,7 +112,12 @@ async fn of_stacks(edge: &Edge<'_>, world: &World, observed: &mut Observed) -> R
             match stacks::drift(&clients, &region, &name).await {
                 Ok((found, None)) => Ok((found, None)),
                 Ok((found, Some(why))) => Ok((found, Some(NotChecked { what: format!("part of stack {name}"), why }))),
-                Err(fault) => Ok((Vec::new(), Some(unread(&format!("stack {name}"), fault)?))),
+                Err(fault) => {
+                    let what = format!("stack {name}");
+                    let unseen =
+                        if is_in_no_state_for_it(&fault) { not_checked(&what, &fault) } else { unread(&what, fault)? };
+                    Ok((Vec::new(), Some(unseen)))
+                }
             }
         })
         .buffer_unordered(AT_ONCE)

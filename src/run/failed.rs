@@ -151,20 +151,22 @@ fn remedy(env: &Environment, service: &str, cause: &str, general: &str) -> Strin
 
 /// Whether users are left with a revision that does not serve, where one did before.
 fn is_down(follow: &Follow, followed: &Followed) -> bool {
-    let others = followed.service.iter().flat_map(|seen| &seen.deployments);
-    let ours = follow.revision.shown();
     followed.ending.verdict == Verdict::Failed
         && !follow.first
-        && !others.filter(|rollout| rollout.revision != ours).any(|rollout| rollout.running > 0)
+        && !others(follow, followed).any(|rollout| rollout.running > 0)
+}
+
+/// Deployments of other revisions than the one that was followed.
+fn others<'a>(follow: &'a Follow, followed: &'a Followed) -> impl Iterator<Item = &'a Deployment> {
+    let all = followed.service.iter().flat_map(|seen| &seen.deployments);
+    all.filter(|rollout| rollout.revision != follow.revision.shown())
 }
 
 /// Who is affected, by what runs of which revision.
 fn users(follow: &Follow, followed: &Followed) -> Option<String> {
     let seen = followed.service.as_ref();
-    let ours = follow.revision.shown();
     // Tasks that run, by revision, without those of the one that failed.
-    let others = seen.into_iter().flat_map(|seen| &seen.deployments).filter(|rollout| rollout.revision != ours);
-    let (revision, running) = others.fold((None, 0), |(revision, running), rollout| {
+    let (revision, running) = others(follow, followed).fold((None, 0), |(revision, running), rollout| {
         let revision = if rollout.running > 0 { Some(rollout.revision.as_str()) } else { revision };
         (revision, running + rollout.running)
     });

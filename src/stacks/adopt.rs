@@ -9,14 +9,11 @@ use super::{
     Acting, Stop,
     change_set::{ChangeSet, Made, is_race},
     follow::{Since, newest},
-    observe::look,
-    put::token,
+    observe::{look, resources},
+    put::{ROUNDS, token},
     stack_named,
 };
 use crate::aws::fault;
-
-/// How often another run may come between before we give up.
-const ROUNDS: u32 = 4;
 
 /// The stack that has it already, by CloudFormation's words: `NAME already exists in stack ARN`.
 fn owner(text: &str) -> Option<&str> {
@@ -130,18 +127,12 @@ impl Acting<'_> {
 
     /// What the stack holds: physical ids by logical ones.
     pub async fn held(&self, put: &PutStack) -> Result<BTreeMap<String, String>, Stop> {
+        let doing = format!("reading what {} holds", stack_named(&put.name, &put.region));
         let mut held = BTreeMap::new();
-        let mut pages =
-            self.clients.cloudformation().list_stack_resources().stack_name(&put.name).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                fault(format!("reading what {} holds", stack_named(&put.name, &put.region)), &error)
-            })?;
-            for resource in page.stack_resource_summaries.unwrap_or_default() {
-                let gone = resource.resource_status.is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
-                if let (false, Some(id)) = (gone, resource.logical_resource_id) {
-                    held.insert(id, resource.physical_resource_id.unwrap_or_default());
-                }
+        for resource in resources(self.clients, &put.name, doing).await? {
+            let gone = resource.resource_status.is_some_and(|status| status.as_str() == "DELETE_COMPLETE");
+            if let (false, Some(id)) = (gone, resource.logical_resource_id) {
+                held.insert(id, resource.physical_resource_id.unwrap_or_default());
             }
         }
         Ok(held)
@@ -193,10 +184,7 @@ impl Acting<'_> {
             Err(fault) if is_race(&fault) => return Ok(Err(fault)),
             Err(fault) => return Err(told(fault)),
         };
-        match self.execute_import(put, &set, &name).await {
-            Ok(done) => Ok(done),
-            Err(stop) => Err(stop),
-        }
+        self.execute_import(put, &set, &name).await
     }
 
     async fn execute_import(&self, put: &PutStack, set: &ChangeSet, name: &str) -> Result<Result<Stack, Fault>, Stop> {

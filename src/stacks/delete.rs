@@ -10,7 +10,7 @@ use super::{
     Acting, Stop,
     failure::failure,
     follow::{Since, follow, newest},
-    observe::look,
+    observe::{look, resources},
     put::token,
     stack_named,
 };
@@ -58,32 +58,26 @@ impl Acting<'_> {
     }
 
     pub(super) async fn kept(&self, put: &PutStack) -> Result<Vec<String>, Fault> {
+        let doing = format!("reading what is left of {}", stack_named(&put.name, &put.region));
         let mut kept = Vec::new();
-        let mut pages =
-            self.clients.cloudformation().list_stack_resources().stack_name(&put.name).into_paginator().send();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| {
-                fault(format!("reading what is left of {}", stack_named(&put.name, &put.region)), &error)
-            })?;
-            for resource in page.stack_resource_summaries.unwrap_or_default() {
-                let status = resource.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
-                let physical = resource.physical_resource_id.filter(|id| !id.is_empty());
-                // A resource whose create failed has no physical id, or one of nothing; one whose import was rolled back is
-                // as free as before.
-                if matches!(
-                    status.as_str(),
-                    "DELETE_COMPLETE" | "CREATE_FAILED" | "IMPORT_FAILED" | "IMPORT_ROLLBACK_COMPLETE"
-                ) || physical.is_none()
-                {
-                    continue;
-                }
-                kept.push(format!(
-                    "{} ({}) {}",
-                    resource.logical_resource_id.unwrap_or_default(),
-                    resource.resource_type.unwrap_or_default(),
-                    physical.unwrap_or_default()
-                ));
+        for resource in resources(self.clients, &put.name, doing).await? {
+            let status = resource.resource_status.map(|status| status.as_str().to_owned()).unwrap_or_default();
+            let physical = resource.physical_resource_id.filter(|id| !id.is_empty());
+            // A resource whose create failed has no physical id, or one of nothing; one whose import was rolled back is
+            // as free as before.
+            if matches!(
+                status.as_str(),
+                "DELETE_COMPLETE" | "CREATE_FAILED" | "IMPORT_FAILED" | "IMPORT_ROLLBACK_COMPLETE"
+            ) || physical.is_none()
+            {
+                continue;
             }
+            kept.push(format!(
+                "{} ({}) {}",
+                resource.logical_resource_id.unwrap_or_default(),
+                resource.resource_type.unwrap_or_default(),
+                physical.unwrap_or_default()
+            ));
         }
         Ok(kept)
     }

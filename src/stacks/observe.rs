@@ -2,7 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudformation::{error::SdkError, types::TemplateStage};
+use aws_sdk_cloudformation::{
+    error::SdkError,
+    types::{StackResourceSummary, TemplateStage},
+};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use runner_core::{
@@ -37,6 +40,21 @@ pub async fn template(clients: &Clients, region: &str, stack: &str) -> Result<Op
         Err(error) if is_missing(&error) => Ok(None),
         Err(error) => Err(fault(format!("reading the template of {}", super::stack_named(stack, region)), &error)),
     }
+}
+
+/// The resources that a stack has or had; `doing` is what a fault says of it.
+pub(super) async fn resources(
+    clients: &Clients,
+    stack: &str,
+    doing: String,
+) -> Result<Vec<StackResourceSummary>, Fault> {
+    let mut found = Vec::new();
+    let mut pages = clients.cloudformation().list_stack_resources().stack_name(stack).into_paginator().send();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|error| fault(doing.clone(), &error))?;
+        found.extend(page.stack_resource_summaries.unwrap_or_default());
+    }
+    Ok(found)
 }
 
 /// A stack and its id, by name or id; `None` where it is not there.

@@ -25,7 +25,7 @@ use super::{
 };
 
 /// How often another run may come between before we give up.
-const ROUNDS: u32 = 4;
+pub(super) const ROUNDS: u32 = 4;
 
 /// How one try ended.
 enum Tried {

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
-use super::wanted::Wanted;
+use super::wanted::{Wanted, hash, unhashed};
 use crate::{
     infra::STACKS,
-    plan::{Ask, Changed, Stack, World, digest, likewise},
+    plan::{Ask, Changed, World, likewise},
     workflow::Environment,
 };
 
@@ -46,7 +46,7 @@ pub fn told_by_others(env: &Environment, world: &World, asks: &BTreeSet<Ask>) ->
         }
     }
     let examples: Vec<_> =
-        after.iter().filter_map(|(stack, after)| Some((after, without_our_outputs(known(stack)?.clone())))).collect();
+        after.iter().filter_map(|(stack, after)| Some((after, unhashed(known(stack)?.clone())))).collect();
     let mut told = Vec::new();
     for (stack, ask) in asked {
         let (Some(own), Some(seen)) = (after.get(stack), world.stacks.get(stack)) else { continue };
@@ -58,23 +58,9 @@ pub fn told_by_others(env: &Environment, world: &World, asks: &BTreeSet<Ask>) ->
             examples.iter().filter(|(example, _)| example.stage == own.stage).find_map(|(example, before)| {
                 let example = Changed { before, after: &example.template, name: &example.name };
                 let template = likewise(example, &own.template, &own.name);
-                (seen.hash()? == digest(&json!([template, seen.parameters]))).then_some(template)
+                (seen.hash()? == hash(&template, &seen.parameters)).then_some(template)
             });
         told.extend(template.map(|template| (ask.clone(), template)));
     }
     told
-}
-
-/// The template that the hash among its outputs is of.
-fn without_our_outputs(mut template: Json) -> Json {
-    let outputs = template.get_mut("Outputs").and_then(Json::as_object_mut);
-    if let Some(outputs) = outputs {
-        outputs.remove(Stack::HASH);
-        if outputs.is_empty()
-            && let Some(template) = template.as_object_mut()
-        {
-            template.remove("Outputs");
-        }
-    }
-    template
 }

@@ -120,7 +120,7 @@ impl Wanted {
 
     /// SHA-256 of template and parameters.
     pub(super) fn hash(&self, values: &BTreeMap<String, Value>) -> String {
-        digest(&json!([self.template, shown(values)]))
+        hash(&self.template, &shown(values))
     }
 
     /// The text of a template of it, the hash among its outputs.
@@ -131,6 +131,24 @@ impl Wanted {
         }
         template.to_string()
     }
+}
+
+/// The template of a body: without the hash among its outputs.
+pub(super) fn unhashed(mut body: Json) -> Json {
+    if let Some(outputs) = body.get_mut("Outputs").and_then(Json::as_object_mut) {
+        outputs.remove(Stack::HASH);
+        if outputs.is_empty()
+            && let Some(template) = body.as_object_mut()
+        {
+            template.remove("Outputs");
+        }
+    }
+    body
+}
+
+/// SHA-256 of a template and the values of its parameters as text.
+pub(super) fn hash(template: &Json, parameters: &BTreeMap<String, String>) -> String {
+    digest(&json!([template, parameters]))
 }
 
 /// The values as text, what is pending as its reference.
