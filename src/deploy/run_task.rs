@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use runner_core::{
-    judge::causes::{Rank, diagnose_all},
-    plan::{Fault, RunTask, TaskDefinition, TaskRun},
+    judge::causes::{Rank, diagnose_all, may_pass},
+    plan::{Fault, RunTask, TaskDefinition, TaskRun, digest},
     report::{Changed, Fact, Failure},
     text::Foreign,
 };
@@ -18,34 +18,66 @@ use crate::aws::Clients;
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(3);
 
+/// Pauses before a task that never began is started again. ECS does that by itself for services only.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/standalone-task-create.html>
+const BEGIN_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+
 /// Runs the task, or goes on with the one that is under way, until its container has ended. Success is written to the
-/// revision as a tag: that is the durable mark by which no later run repeats it.
+/// revision as a tag: that is the durable mark by which no later run repeats it. One that never began, for a reason that may
+/// pass, has done nothing and is started again.
 pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emit<'_>) -> Result<(), Failure> {
-    let doing = || format!("running {} of {} ({}) in {cluster}", run.purpose, run.service, run.command.join(" "));
-    let revision = run.revision.shown();
-    let arn = match &run.task {
+    let doing = format!("running {} of {} ({}) in {cluster}", run.purpose, run.service, run.command.join(" "));
+    let mut arn = match &run.task {
         Some(arn) => {
             emit(Fact::Progress(format!("found again: {}", arn.rsplit('/').next().unwrap_or(arn))));
             arn.clone()
         }
-        None => start(clients, cluster, run, &doing()).await?,
+        None => start(clients, cluster, run, &doing).await?,
     };
-    let mut stream = Stream::of(&run.log_group, &run.service, &run.container, &arn);
+    let mut pauses = BEGIN_AGAIN.iter().zip(1..);
+    loop {
+        let task = until_stopped(clients, cluster, run, &arn, &doing, emit).await?;
+        let pieces = evidence::of_task(&task, &[]);
+        let may_pass = || may_pass(&diagnose_all(&pieces.iter().map(evidence::Piece::evidence).collect::<Vec<_>>()));
+        let Some((pause, attempt)) =
+            pauses.next().filter(|_| TaskRun::never_began(&task, &run.container) && may_pass())
+        else {
+            return end(clients, run, &task, &doing, emit).await;
+        };
+        emit(Fact::Line { from: run.service.clone(), line: text(&task, "stoppedReason").into() });
+        emit(Fact::Progress(format!("the task never began, and is started again in {} s", pause.as_secs())));
+        tokio::time::sleep(*pause).await;
+        let mut again = run.clone();
+        again.input["clientToken"] = digest(&json!([run.input["clientToken"], attempt])).into();
+        arn = start(clients, cluster, &again, &doing).await?;
+    }
+}
+
+/// Follows a task, its lines as they come, until it has stopped, and gives it as DescribeTasks tells it.
+async fn until_stopped(
+    clients: &Clients,
+    cluster: &str,
+    run: &RunTask,
+    arn: &str,
+    doing: &str,
+    emit: Emit<'_>,
+) -> Result<Json, Failure> {
+    let mut stream = Stream::of(&run.log_group, &run.service, &run.container, arn);
     let began = Instant::now();
     let deadline = began + Duration::from_secs(u64::from(run.timeout));
     loop {
         let body = json!({ "cluster": cluster, "tasks": [arn] });
-        let answer = call!(clients.ecs(), describe_tasks, body, doing())?;
+        let answer = call!(clients.ecs(), describe_tasks, body, doing)?;
         let task = list(&answer, "tasks").first().cloned().unwrap_or(Json::Null);
         let stopped = text(&task, "lastStatus") == "STOPPED";
         for line in stream.next(clients).await? {
             emit(Fact::Line { from: run.service.clone(), line });
         }
         if stopped {
-            return end(clients, run, revision, &task, &doing(), emit).await;
+            return Ok(task);
         }
         if Instant::now() >= deadline {
-            let fault = Fault::new(doing(), format!("it did not end within {} s and still runs", run.timeout))
+            let fault = Fault::new(doing, format!("it did not end within {} s and still runs", run.timeout))
                 .with_hint(format!("stop it or give {} more time with `timeout`", run.purpose));
             return Err(fault.into());
         }
@@ -73,19 +105,12 @@ pub(super) async fn start(clients: &Clients, cluster: &str, run: &RunTask, doing
     }
 }
 
-async fn end(
-    clients: &Clients,
-    run: &RunTask,
-    revision: &str,
-    task: &Json,
-    doing: &str,
-    emit: Emit<'_>,
-) -> Result<(), Failure> {
+async fn end(clients: &Clients, run: &RunTask, task: &Json, doing: &str, emit: Emit<'_>) -> Result<(), Failure> {
     let exit_code = TaskRun::read(task, &run.container).exit_code;
     if exit_code == Some(0) {
         let key = format!("{}{}", TaskDefinition::DONE, run.purpose);
         let id = text(task, "taskArn").rsplit('/').next().unwrap_or_default();
-        let body = json!({ "resourceArn": revision, "tags": [{ "key": key, "value": id }] });
+        let body = json!({ "resourceArn": run.revision.shown(), "tags": [{ "key": key, "value": id }] });
         call!(clients.ecs(), tag_resource, body, format!("marking {} of {} as done", run.purpose, run.service))?;
         emit(Fact::Changed(Changed::new(
             "ran",

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use runner_core::{
-    plan::{Fault, MarkService, PutService, Service},
+    plan::{Fault, MarkService, PutService, Service, service_changes},
     report::{Changed, Fact},
+    service::update_of,
     workflow::{Environment, Value},
 };
 use serde_json::{Value as Json, json};
 
-use super::{Emit, call, register::tags_of};
+use super::{Emit, call, describe_services, register::tags_of};
 use crate::aws::Clients;
 
 /// In a fresh account the service-linked role is made by the first call and takes some seconds to be assumable.
@@ -28,7 +29,7 @@ pub async fn put_service(
     let (verb, answer) = if put.create {
         let mut body = input.clone();
         body["tags"] = tags_of(env, &put.service).into();
-        ("created", create(clients, env, &put.service, &body).await?)
+        ("created", create(clients, env, put, &body).await?)
     } else {
         let doing = format!("updating ECS service ({}) in {}", put.service, env.cluster_name());
         ("updated", call!(clients.ecs(), update_service, input, doing)?)
@@ -59,16 +60,38 @@ pub async fn scale_to_none(clients: &Clients, cluster: &str, service: &str) -> R
     Ok(())
 }
 
-async fn create(clients: &Clients, env: &Environment, service: &str, body: &Json) -> Result<Json, Fault> {
+async fn create(clients: &Clients, env: &Environment, put: &PutService, body: &Json) -> Result<Json, Fault> {
     let mut attempt = 1;
     loop {
-        let doing = format!("creating ECS service ({service}) in {}", env.cluster_name());
+        let doing = format!("creating ECS service ({}) in {}", put.service, env.cluster_name());
         match call!(clients.ecs(), create_service, body, doing) {
             Err(fault) if attempt < ROLE_ATTEMPTS && fault.message.raw().contains("service linked role") => {
                 tokio::time::sleep(Duration::from_secs(u64::from(attempt) * 2)).await;
                 attempt += 1;
             }
+            Err(fault) if fault.message.raw().contains("was not idempotent") => {
+                return made_before(clients, env, put, body).await?.ok_or(fault);
+            }
             answer => return answer,
         }
     }
+}
+
+/// CreateService's answer where the service is there already just as it is to be created: an answer that was lost on the
+/// way is asked for again by the SDK, and ECS refuses the second call.
+async fn made_before(
+    clients: &Clients,
+    env: &Environment,
+    put: &PutService,
+    body: &Json,
+) -> Result<Option<Json>, Fault> {
+    let Some(service) = env.services.get(&put.service) else { return Ok(None) };
+    let found = describe_services(clients, &env.cluster_name(), std::slice::from_ref(&put.service)).await?;
+    let as_wanted = |seen: &Service| {
+        let update = update_of(service, body, &seen.json);
+        let differs = service_changes(env, service, Some(&seen.json), &update);
+        seen.status == "ACTIVE" && seen.is_of(env) && differs.is_empty()
+    };
+    let seen = found.into_values().flatten().find(as_wanted);
+    Ok(seen.map(|seen| json!({ "service": seen.json })))
 }

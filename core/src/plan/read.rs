@@ -62,6 +62,16 @@ impl TaskRun {
         }
     }
 
+    /// Whether the container never ran: the task failed to start, and ECS has no container of it.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>
+    pub fn never_began(task: &Json, container: &str) -> bool {
+        let containers = task["containers"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let ran =
+            |seen: &Json| seen["exitCode"].is_number() || seen["runtimeId"].as_str().is_some_and(|id| !id.is_empty());
+        let named = containers.iter().find(|seen| seen["name"] == container);
+        task["stopCode"] == "TaskFailedToStart" && task["startedAt"].is_null() && named.is_none_or(|seen| !ran(seen))
+    }
+
     /// Whether a person, ECS or the loss of its host stopped the task: what its program makes of SIGTERM, 0 too, is not
     /// the end of its work.
     pub fn was_interrupted(task: &Json) -> bool {

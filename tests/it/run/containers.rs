@@ -220,3 +220,51 @@ async fn a_migration_runs_once_whatever_is_killed() {
         assert!(app.plan("staging").await.is_empty());
     }
 }
+
+/// Until the task was started so often, what is told of it is that it never began.
+fn never_begins(times: usize, reason: &'static str) -> impl FnMut(&Call) -> Effect + Send + 'static {
+    let mut started = 0;
+    move |call| {
+        started += usize::from(call.action == "RunTask");
+        if call.action != "DescribeTasks" || started == 0 || started > times {
+            return Effect::Pass;
+        }
+        Effect::Change(Box::new(move |answer| {
+            let task = &mut answer["tasks"][0];
+            task["lastStatus"] = "STOPPED".into();
+            task["stopCode"] = "TaskFailedToStart".into();
+            task["stoppedReason"] = reason.into();
+            task["startedAt"] = serde_json::Value::Null;
+            task["containers"] = serde_json::json!([{ "name": "worker", "lastStatus": "STOPPED" }]);
+        }))
+    }
+}
+
+#[tokio::test]
+async fn a_migration_that_never_began_is_started_again_where_the_reason_may_pass() {
+    let Some(app) = App::with_engine(MIGRATED).await else { return };
+    let passing = never_begins(1, "Timeout waiting for network interface provisioning to complete.");
+    let ran = app.run_under("staging", passing).await;
+    assert_eq!(ran.troubles(), NOTHING);
+    let calls = app.proxy.calls();
+    let mut tokens: Vec<String> = calls
+        .iter()
+        .filter(|call| call.action == "RunTask")
+        .map(|call| serde_json::from_str::<serde_json::Value>(&call.body).unwrap()["clientToken"].to_string())
+        .collect();
+    tokens.dedup();
+    assert_eq!(tokens.len(), 2, "another attempt has another token");
+    assert_eq!(ran.services(), [("worker".to_owned(), 1, 1)]);
+}
+
+#[tokio::test]
+async fn a_migration_that_cannot_begin_is_started_once_and_named() {
+    let Some(app) = App::with_engine(MIGRATED).await else { return };
+    let absent =
+        "CannotPullContainerError: The task cannot pull the image from the registry: 127.0.0.1/shop: not found";
+    let ran = app.run_under("staging", never_begins(9, absent)).await;
+    assert_eq!(ran.outcome.exit_code, 1);
+    assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
+    let cause = failures(&ran)[0].cause.clone().unwrap_or_default();
+    assert!(cause.0.starts_with("image-") || cause.0.starts_with("ecr-"), "{cause:?}");
+}

@@ -123,6 +123,18 @@ async fn a_cut_connection_is_tried_again_or_named() {
         .await;
 }
 
+/// The SDK asks again, and ECS refuses to create what is there: it is what was asked for, and the run goes on.
+#[tokio::test]
+async fn a_service_whose_creation_was_not_answered_is_taken_for_created() {
+    let (expected, _) = undisturbed(SMALL).await;
+    let app = fresh(SMALL).await;
+    let ran = app.run_under("staging", once(0, |call| call.action == "CreateService", || Effect::Lose)).await;
+    assert_eq!(ran.troubles(), NOTHING);
+    let created = app.proxy.calls().into_iter().filter(|call| call.action == "CreateService").count();
+    assert_eq!(created, 3, "one of two was asked for twice");
+    ends_well_or_says_why(&app, &ran, &expected, "lost").await;
+}
+
 /// No right to one of the writes: the run says to which, and the next, which has it, goes on.
 #[tokio::test]
 async fn a_refused_call_is_named_and_the_next_run_goes_on() {

@@ -15,6 +15,7 @@ mod image;
 mod keys;
 mod network;
 mod none;
+mod passing;
 mod placement;
 mod program;
 mod rollout;
@@ -31,6 +32,7 @@ use self::rule::{Rule, Text};
 pub use self::{
     cause::{Cause, Family, Rank},
     keys::key,
+    passing::may_pass,
 };
 use crate::text::Foreign;
 
