@@ -16,6 +16,8 @@ use super::{Clients, Code, code_of, fault};
 const NAMES_A_CALL: usize = 10;
 /// A filter of DescribeParameters takes fifty values.
 const FILTER_VALUES: usize = 50;
+/// As many as a filter names.
+const PAGE: i32 = 50;
 
 /// The versions of the parameters that exist, and their values where `decrypt` asks for them; ten a call, all calls
 /// at once.
@@ -57,7 +59,8 @@ pub async fn parameter_facts(clients: &Clients, names: &[String]) -> Result<BTre
             .set_values(Some(chunk.to_vec()))
             .build()
             .map_err(|error| Fault::new(doing(), error.to_string()))?;
-        let mut pages = clients.ssm().describe_parameters().parameter_filters(filter).into_paginator().send();
+        let asked = clients.ssm().describe_parameters().parameter_filters(filter).max_results(PAGE);
+        let mut pages = asked.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| fault(doing(), &error))?;
             for parameter in page.parameters.unwrap_or_default() {

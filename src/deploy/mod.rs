@@ -31,7 +31,7 @@ pub use failed::{StoppedTask, last_stopped};
 pub use follow::{Followed, Following, follow};
 pub use history::{answer, history, last_deployments, revision, turn_back, was_healthy};
 pub use logs::{Group, LogLine};
-pub use observe::{describe_services, newest_revision, task_runs};
+pub use observe::{describe_services, families, newest_revision, task_runs};
 pub use poller::Poller;
 pub use probe::{Probe, ProbeVia};
 pub use register::register;

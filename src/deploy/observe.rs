@@ -1,12 +1,12 @@
 //! What ECS has: services, revisions, one-off tasks.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::future::try_join_all;
 use runner_core::plan::{Fault, Service, TaskDefinition, TaskRun};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::{call, list, means, text};
+use super::{call, list, means, pages, text};
 use crate::aws::{Clients, Code};
 
 /// DescribeServices takes ten services.
@@ -35,6 +35,15 @@ pub async fn describe_services(
         }
     }
     Ok(found)
+}
+
+/// The families that begin so and have an active revision, a hundred a call.
+/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html>
+pub async fn families(clients: &Clients, prefix: &str) -> Result<BTreeSet<String>, Fault> {
+    let body = json!({ "familyPrefix": prefix, "status": "ACTIVE", "maxResults": 100 });
+    let doing = || format!("listing the task definition families ({prefix}*)");
+    let names: Vec<Json> = pages!(clients.ecs(), list_task_definition_families, body, doing(), "families")?;
+    Ok(names.iter().filter_map(Json::as_str).map(str::to_owned).collect())
 }
 
 /// The newest active revision of a family, with its tags.

@@ -42,6 +42,9 @@ pub async fn put_service(
 pub async fn mark_service(clients: &Clients, env: &Environment, mark: &MarkService, arn: &str) -> Result<(), Fault> {
     let mut tags = tags_of(env, &mark.service);
     tags.push(json!({ "key": Service::MARK, "value": mark.mark }));
+    if let Some(definition) = &mark.definition {
+        tags.push(json!({ "key": Service::DEFINITION, "value": definition }));
+    }
     tags.push(json!({ "key": Service::SCALES, "value": mark.scales.to_string() }));
     if let Some(rule) = mark.test_rule.as_ref().and_then(Value::known) {
         tags.push(json!({ "key": Service::TEST_RULE, "value": rule }));

@@ -64,7 +64,7 @@ async fn set(edge: &Edge<'_>, followed: &Followed, seen: &Service, name: &str, a
     }
     let number = seen.revision.shown().rsplit(':').next().unwrap_or_default().to_owned();
     let mark = format!("{}@{number}", Service::GIVEN_UP);
-    let mark = MarkService { service: name.to_owned(), mark, scales: seen.scales, test_rule: None };
+    let mark = MarkService { service: name.to_owned(), mark, definition: None, scales: seen.scales, test_rule: None };
     deploy::mark_service(&edge.clients, edge.env, &mark, &seen.arn).await?;
     deploy::scale_to_none(&edge.clients, &cluster, name).await?;
     Ok(true)

@@ -5,18 +5,21 @@ use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 use futures_util::{StreamExt, TryStreamExt, future::try_join_all, stream};
 use runner_core::{
     plan::{
-        Ask, Fault, History, Image, ListenerRule, Parameter, Revision, Service, Stack, TaskDefinition, TaskRun,
-        Variable, World,
+        Ask, Fault, History, Image, ListenerRule, Parameter, PassedOver, Revision, Service, Stack, TaskDefinition,
+        TaskRun, Variable, World,
     },
     service,
-    stages::{Step, asks_of_plan, told_by_others},
+    stages::{Step, asked_of_changed, asks_of_plan, size_told_of, told_by_others, told_of},
+    workflow::Environment,
 };
 use serde_json::Value as Json;
 
 use super::{edge::Edge, images};
 use crate::{
     aws::{get_parameters, image_tags, parameter_facts, parameters_under, secret_version},
-    deploy::{self, cluster_services, describe_services, listener_rules, newest_revision, revisions, task_runs},
+    deploy::{
+        self, cluster_services, describe_services, families, listener_rules, newest_revision, revisions, task_runs,
+    },
     stacks,
 };
 
@@ -25,6 +28,12 @@ const AT_ONCE: usize = 16;
 
 /// Of more templates than this the first are asked for, and may tell the others; then twice as many, and so on.
 const TEMPLATES_AT_FIRST: usize = 4;
+
+/// Of more definitions than this a look reads some, and no more than this.
+const DEFINITIONS_AT_MOST: usize = 20;
+
+/// Those that are read first of so many, and may tell the others; then twice as many, and so on.
+const DEFINITIONS_AT_FIRST: usize = 4;
 
 /// A name that is not resolved by then leads nowhere.
 const LOOK_UP: Duration = Duration::from_secs(3);
@@ -35,6 +44,7 @@ enum Answer {
     Template(String, Option<Json>),
     Services(Vec<(String, Option<Service>)>),
     TaskDefinition(String, Option<TaskDefinition>),
+    Families(BTreeSet<String>),
     Image(String, Image),
     Parameters(Vec<(String, Parameter)>),
     SecretVersion(String, Option<String>),
@@ -61,8 +71,48 @@ pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) ->
         if asks.is_empty() {
             return Ok(());
         }
+        let mut changed = asked_of_changed(edge.env, world, &mut asks);
+        let room = DEFINITIONS_AT_MOST.saturating_sub(definitions_read(edge.env, world));
+        let at_first = if changed.len() <= room { changed.len() } else { DEFINITIONS_AT_FIRST.min(room) };
+        asks.extend(changed.drain(..at_first));
         learn_all(edge, asks, world).await?;
+        pass_over(edge, changed, world).await?;
     }
+}
+
+/// Of what is left of too many definitions, some more are read as long as these do not tell the others.
+async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, world: &mut World) -> Result<(), Fault> {
+    let mut most = 2 * DEFINITIONS_AT_FIRST;
+    while !left.is_empty() {
+        for (ask, passed_over, revision) in told_of(edge.env, world, &left) {
+            let Ask::TaskDefinition { family } = &ask else { continue };
+            world.passed_over.insert(family.clone(), passed_over);
+            world.task_definitions.insert(family.clone(), Some(revision));
+        }
+        left.retain(|ask| world.is_open(ask));
+        let room = DEFINITIONS_AT_MOST.saturating_sub(definitions_read(edge.env, world));
+        if room == 0 {
+            break;
+        }
+        let next: Vec<Ask> = left.drain(..left.len().min(most).min(room)).collect();
+        learn_all(edge, next, world).await?;
+        most *= 2;
+    }
+    for ask in left {
+        let told = size_told_of(edge.env, world, &ask);
+        if let Ask::TaskDefinition { family } = ask {
+            world.task_definitions.extend(told.map(|told| (family.clone(), Some(told))));
+            world.passed_over.insert(family, PassedOver::Unknown);
+        }
+    }
+    Ok(())
+}
+
+/// How many definitions of services that run were asked for.
+fn definitions_read(env: &Environment, world: &World) -> usize {
+    let running = env.services.values().filter(|service| service.is_running());
+    let asks = running.map(|service| Ask::TaskDefinition { family: env.family(&service.name) });
+    asks.filter(|ask| world.answered.contains(ask)).count()
 }
 
 /// Asks what was not asked yet.
@@ -105,7 +155,7 @@ fn beyond_templates(asks: &mut BTreeSet<Ask>, most: usize) -> BTreeSet<Ask> {
 /// Questions that are not answered yet.
 pub(super) fn open(edge: &Edge<'_>, steps: &[&Step], world: &World) -> BTreeSet<Ask> {
     let asks = steps.iter().flat_map(|step| step.asks(edge.env, world));
-    asks.filter(|ask| !world.answered.contains(ask)).collect()
+    asks.filter(|ask| world.is_open(ask)).collect()
 }
 
 /// The questions' answers; a world that learns them is the caller's.
@@ -203,6 +253,7 @@ async fn one(edge: &Edge<'_>, ask: Ask) -> Result<Answer, Fault> {
             let newest = newest_revision(clients, &family).await?;
             Answer::TaskDefinition(family, newest)
         }
+        Ask::Families { prefix } => Answer::Families(families(clients, &prefix).await?),
         Ask::Image { service } => {
             let image = images::look(edge, &service).await?;
             Answer::Image(service, image)
@@ -262,7 +313,9 @@ fn learn(world: &mut World, answer: Answer) {
             world.templates.insert(stack, template);
         }
         Answer::Services(services) => world.services.extend(services),
+        Answer::Families(names) => world.families.extend(names),
         Answer::TaskDefinition(family, newest) => {
+            world.passed_over.remove(&family);
             world.task_definitions.insert(family, newest);
         }
         Answer::Image(service, image) => {

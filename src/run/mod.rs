@@ -350,6 +350,7 @@ async fn whole(edge: &Edge<'_>, journal: &Journal, ended: &mut Ended) -> Result<
         .with_hint("look at it with `runner plan`, and give its id to --expect; nothing was done"));
     }
     if !refused {
+        world.forget_passed_over();
         let world = execute::execute(edge, &chosen, plan, world, journal).await;
         ended.images = world
             .images

@@ -68,7 +68,7 @@ pub struct CostChange {
 impl CostChange {
     /// From a plan and the world it was drawn from.
     pub fn of(env: &Environment, plan: &Plan, world: &World) -> Self {
-        let mut before = Before { env, world, estimate: Estimate::default(), unknown: Vec::new() };
+        let mut before = Before { env, world, estimate: Estimate::default(), unknown: Vec::new(), unread: Vec::new() };
         let puts = puts(plan);
         for stack in infra::stacks(env) {
             before.stack(&stack, puts.get(stack.key.as_str()).copied());
@@ -77,6 +77,7 @@ impl CostChange {
         for service in env.services.values() {
             before.service(service, touched.contains(service.name.as_str()));
         }
+        before.tell_of_unread();
         let Before { estimate, unknown, .. } = before;
         let (before, estimate) = (estimate.finish(), Estimate::of(env));
         let known = unknown.is_empty().then_some(before.monthly);
@@ -157,9 +158,22 @@ struct Before<'a> {
     world: &'a World,
     estimate: Estimate,
     unknown: Vec<String>,
+    /// Services whose revision was not read.
+    unread: Vec<String>,
 }
 
 impl Before<'_> {
+    /// They may be hundreds, and are one thing.
+    fn tell_of_unread(&mut self) {
+        const NAMED: usize = 3;
+        let names = self.unread.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+        self.unknown.extend(match self.unread.len() {
+            0 => None,
+            1..=NAMED => Some(format!("the revision that {names} runs was not read")),
+            all => Some(format!("the revisions that {names} and {} more run were not read", all - NAMED)),
+        });
+    }
+
     fn stack(&mut self, desired: &StackDesired, put: Option<&PutStack>) {
         let name = self.env.stack_name(&desired.key);
         let Some(seen) = self.world.stacks.get(&name) else { return };
@@ -204,7 +218,7 @@ impl Before<'_> {
         let newest = self.world.task_definitions.get(&self.env.family(name)).and_then(Option::as_ref);
         let running = newest.filter(|newest| newest.arn == seen.revision);
         let Some(size) = running.and_then(|revision| Size::of(&revision.json)) else {
-            self.unknown.push(format!("the revision that {name} runs was not read"));
+            self.unread.push(name.clone());
             return;
         };
         // The bounds of autoscaling are not read by a plan, and how many tasks run right now is the load's to say.

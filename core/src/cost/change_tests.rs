@@ -87,6 +87,7 @@ fn register(env: &Environment, service: &str) -> Action {
         fingerprint: String::new(),
         pending: Vec::new(),
         changes: Vec::new(),
+        passed_over: None,
     }))
 }
 

@@ -28,6 +28,7 @@ fn service(running: u32, mut deployments: Vec<Deployment>) -> Observation {
             arn: "arn:aws:ecs:us-east-1:111122223333:service/app-staging/api".into(),
             revision: Value::Known("api:2".into()),
             mark: None,
+            definition: None,
             scales: false,
             test_rule: None,
             desired: 2,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::Value as Json;
 
-use super::{Change, Import};
+use super::{Change, Import, PassedOver};
 use crate::workflow::Value;
 
 /// One act. Whatever a value in it waits for is known by the time the driver acts: a node is decided again when it
@@ -155,6 +155,9 @@ pub struct RegisterTaskDefinition {
     pub pending: Vec<String>,
     /// What differs from the newest revision.
     pub changes: Vec<Change>,
+    /// Where the newest revision was not read: what `changes` is made from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub passed_over: Option<PassedOver>,
 }
 
 /// See [`Action::RunTask`].
@@ -217,6 +220,9 @@ pub struct MarkService {
     pub service: String,
     /// `<fingerprint>@<revision>`.
     pub mark: String,
+    /// What the service's tag tells of its definition; `None` where that which is there stays.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition: Option<String>,
     /// Whether it has autoscaling.
     pub scales: bool,
     /// Its rule on the test listener, empty once it has none any more; `None` where it never had one.

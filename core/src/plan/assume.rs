@@ -78,6 +78,7 @@ impl World {
             schedule: None,
             json: register.definition.clone(),
         };
+        self.passed_over.remove(&register.family);
         self.task_definitions.insert(register.family.clone(), Some(revision));
     }
 
@@ -110,6 +111,7 @@ impl World {
             arn: before.as_ref().map(|seen| seen.arn.clone()).unwrap_or_default(),
             revision: put.revision.clone(),
             mark: before.as_ref().and_then(|seen| seen.mark.clone()),
+            definition: before.as_ref().and_then(|seen| seen.definition.clone()),
             scales: before.as_ref().is_some_and(|seen| seen.scales),
             test_rule: before.as_ref().and_then(|seen| seen.test_rule.clone()),
             desired,
@@ -171,6 +173,9 @@ impl World {
     pub fn assume_mark(&mut self, mark: &MarkService) {
         if let Some(Some(service)) = self.services.get_mut(&mark.service) {
             service.mark = Some(mark.mark.clone());
+            if let Some(definition) = &mark.definition {
+                service.definition = Some(definition.clone());
+            }
             service.scales = mark.scales;
             if let Some(rule) = &mark.test_rule {
                 service.test_rule = Some(rule.shown().to_owned()).filter(|rule| !rule.is_empty());

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Known, World, digest};
+use super::{Known, MadeFrom, World, digest};
 use crate::{
     service::{self, Autoscaling, Rendered, Timeless},
     workflow::{Environment, Service, Value},
@@ -43,10 +43,17 @@ impl DesiredService {
         world.service(&self.name).and_then(|seen| seen.fingerprint()) == Some(&self.fingerprint)
     }
 
+    /// The revision that the service runs, where it was made from this definition.
+    pub fn running<'a>(&self, world: &'a World) -> Option<&'a Value> {
+        let seen = world.service(&self.name)?;
+        let same = |made_from: MadeFrom| made_from.whole == self.definition_digest;
+        (self.is_deployed(world) || seen.made_from().is_some_and(same)).then_some(&seen.revision)
+    }
+
     /// The revision that was made from this definition, where there is one.
     pub fn revision(&self, env: &Environment, world: &World) -> Option<Value> {
-        if self.is_deployed(world) {
-            return world.service(&self.name).map(|seen| seen.revision.clone());
+        if let Some(running) = self.running(world) {
+            return Some(running.clone());
         }
         let newest = world.task_definitions.get(&env.family(&self.name))?.as_ref()?;
         (newest.fingerprint.as_deref() == Some(&self.definition_digest)).then(|| newest.arn.clone())

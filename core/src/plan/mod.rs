@@ -17,10 +17,13 @@ mod history;
 mod known;
 mod likewise;
 mod listener_rule;
+mod made_from;
 mod node;
 mod plan_id;
 mod read;
 mod refusal;
+mod registered;
+mod seen;
 mod service_changes;
 mod stack_status;
 mod world;
@@ -44,12 +47,12 @@ pub use history::{Flight, History, Past, Pause, Revision, Version, is_over};
 pub use known::Known;
 pub use likewise::{Changed, likewise};
 pub use listener_rule::{ListenerRule, is_rule_of};
+pub use made_from::{MadeFrom, size_of};
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned, SecretNow};
 pub use refusal::Refusal;
+pub use registered::as_registered;
+pub use seen::{Deployment, Image, Parameter, Rollout, Service, Stack, TaskDefinition, TaskRun, Variable};
 pub use service_changes::{definition_changes, service_changes, starts_deployment};
 pub use stack_status::{STATUSES, StackStatus, Standing, WayOut};
-pub use world::{
-    Abilities, Ask, Caller, Deployment, Image, Parameter, Rollout, Service, Stack, TaskDefinition, TaskRun, Variable,
-    Wish, World,
-};
+pub use world::{Abilities, Ask, Caller, PassedOver, Wish, World};

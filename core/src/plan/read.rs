@@ -19,6 +19,7 @@ impl Service {
             arn: text(json, "serviceArn"),
             revision: Value::Known(text(json, "taskDefinition")),
             mark: tags.get(Self::MARK).cloned(),
+            definition: tags.get(Self::DEFINITION).cloned(),
             scales: tags.get(Self::SCALES).is_some_and(|scales| scales == "true"),
             test_rule: tags.get(Self::TEST_RULE).filter(|rule| !rule.is_empty()).cloned(),
             desired: number(json, "desiredCount"),

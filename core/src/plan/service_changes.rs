@@ -5,13 +5,38 @@ use serde_json::Value as Json;
 use super::{Change, Replacement};
 use crate::{
     infra::Holds,
-    service::SECRET_VERSIONS_LABEL,
+    service::{ANSWERED_ONLY, SECRET_VERSIONS_LABEL},
     workflow::{Environment, Service},
 };
 
 /// What differs between the newest revision of a family (DescribeTaskDefinition's answer) and a definition.
 pub fn definition_changes(env: &Environment, service: &Service, before: Option<&Json>, after: &Json) -> Vec<Change> {
-    changes(env, service, "task definition", before, after, &["family", "tags"])
+    let mut all = changes(env, service, "task definition", before, after, &["family", "tags"]);
+    let gone = before.map(|before| gone(before, after)).unwrap_or_default();
+    all.extend(
+        gone.into_iter().map(|(path, before)| change(env, service, "task definition", path, Some(before), None)),
+    );
+    all
+}
+
+/// Fields of a definition and of its containers that a later one does not have: registering leaves nothing of the one
+/// before. What an answer alone has, and what ECS fills in, is no loss.
+fn gone(before: &Json, after: &Json) -> Vec<(String, Json)> {
+    let fields = |path: &str, before: &Json, after: &Json| -> Vec<(String, Json)> {
+        let lost = |key: &str| after.get(key).is_none() && !ANSWERED_ONLY.contains(&key) && key != "essential";
+        let all = before.as_object().into_iter().flatten().filter(|(key, value)| lost(key) && !is_unsaid(value));
+        all.map(|(key, value)| (join(path, key), value.clone())).collect()
+    };
+    let containers = |json: &Json| json["containerDefinitions"].as_array().cloned().unwrap_or_default();
+    let others = containers(after);
+    let mut found = fields("", before, after);
+    for container in containers(before) {
+        let name = name_of(&container);
+        if let Some(other) = others.iter().find(|other| name_of(other) == name) {
+            found.extend(fields(&format!("containerDefinitions.{name}"), &container, other));
+        }
+    }
+    found
 }
 
 /// What differs between a service (DescribeServices' answer) and CreateService's or UpdateService's input.
@@ -42,17 +67,7 @@ fn changes(
     after: &Json,
     skipped: &[&str],
 ) -> Vec<Change> {
-    let change = |property: String, before: Option<Json>, after: Option<Json>| Change {
-        span: env.origins.find(&format!("services.{}.{}", service.name, key_of(service, &property))),
-        scope: service.name.clone(),
-        subject: subject.to_owned(),
-        kind: String::new(),
-        property,
-        before,
-        after,
-        replacement: Replacement::No,
-        holds: Holds::Nothing,
-    };
+    let change = |property, before, after| change(env, service, subject, property, before, after);
     let Some(before) = before else {
         let name = after.get("family").or_else(|| after.get("serviceName")).cloned().unwrap_or(Json::Null);
         return vec![change(String::new(), None, Some(name))];
@@ -64,6 +79,27 @@ fn changes(
         .filter(|(path, ..)| !skipped.contains(&path.split('.').next().unwrap_or_default()))
         .map(|(path, before, after)| change(path, before, after))
         .collect()
+}
+
+fn change(
+    env: &Environment,
+    service: &Service,
+    subject: &str,
+    property: String,
+    before: Option<Json>,
+    after: Option<Json>,
+) -> Change {
+    Change {
+        span: env.origins.find(&format!("services.{}.{}", service.name, key_of(service, &property))),
+        scope: service.name.clone(),
+        subject: subject.to_owned(),
+        kind: String::new(),
+        property,
+        before,
+        after,
+        replacement: Replacement::No,
+        holds: Holds::Nothing,
+    }
 }
 
 /// What its absence from the list that it is in takes away: nothing that ECS fills in by itself.
@@ -121,12 +157,17 @@ fn join(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
-fn named(list: &[Json]) -> bool {
+pub(super) fn named(list: &[Json]) -> bool {
     list.iter().all(|item| item.get("name").is_some_and(Json::is_string))
 }
 
-fn name_of(item: &Json) -> &str {
+pub(super) fn name_of(item: &Json) -> &str {
     item.get("name").and_then(Json::as_str).unwrap_or_default()
+}
+
+/// What an answer has for a field that was never said.
+pub(super) fn is_unsaid(value: &Json) -> bool {
+    is_nothing(value) || value == ""
 }
 
 fn is_nothing(value: &Json) -> bool {
@@ -140,7 +181,7 @@ fn is_nothing(value: &Json) -> bool {
 }
 
 /// The SDKs write a percent as 10 or 10.0.
-fn same_number(before: &Json, after: &Json) -> bool {
+pub(super) fn same_number(before: &Json, after: &Json) -> bool {
     matches!((before.as_f64(), after.as_f64()), (Some(a), Some(b)) if a == b)
 }
 
@@ -206,6 +247,18 @@ mod tests {
             { "name": "api", "image": "a", "secrets": [], "environment": [{ "name": "A", "value": "1" }] }
         ]});
         assert!(paths(before, after).is_empty());
+    }
+
+    #[test]
+    fn a_field_that_the_definition_no_longer_has_is_a_difference_and_what_ecs_fills_in_is_none() {
+        let before = json!({ "revision": 7, "status": "ACTIVE", "ephemeralStorage": { "sizeInGiB": 40 }, "volumes": [],
+        "containerDefinitions": [
+            { "name": "api", "command": ["work"], "essential": true, "cpu": 0, "portMappings": [], "user": "" },
+            { "name": "proxy", "command": ["old"] },
+        ]});
+        let after = json!({ "containerDefinitions": [{ "name": "api" }] });
+        let paths: Vec<String> = gone(&before, &after).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["ephemeralStorage", "containerDefinitions.api.command"]);
     }
 
     #[test]

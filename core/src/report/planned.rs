@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Header, Said, fold::Warning, outcome::is_stack_stage, usual::Usually, words};
 use crate::{
     cost::{CostChange, Money},
-    plan::{Action, Change, NodeId, Plan, Refusal, Replacement, SecretNow, StackMove},
+    plan::{Action, Change, NodeId, PassedOver, Plan, Refusal, Replacement, SecretNow, StackMove},
     text::Span,
 };
 
@@ -256,10 +256,15 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
             vec![row]
         }
         Action::RegisterTaskDefinition(register) => {
-            let first = register.changes.is_empty();
+            let first = register.changes.iter().any(Change::is_creation);
             let mut row =
                 row(if first { Sign::Create } else { Sign::Update }, format!("new revision of {}", register.service));
-            row.note = first.then(|| "the first".to_owned());
+            row.note = match register.passed_over {
+                _ if first => Some("the first".to_owned()),
+                Some(PassedOver::Unknown) => Some("not compared, one of very many that differ".to_owned()),
+                Some(PassedOver::Versions) => Some("another version of an image or secret".to_owned()),
+                Some(PassedOver::Told) | None => None,
+            };
             row.span = register.changes.iter().find_map(|change| change.span);
             row.changes = register.changes.clone();
             vec![row]

@@ -147,6 +147,7 @@ fn new_revision() -> Action {
             change("task definition", "cpu", 512.into(), 1024.into(), 19),
             change("task definition", "memory", 1024.into(), 2048.into(), 20),
         ],
+        passed_over: None,
     }))
 }
 

@@ -18,6 +18,7 @@ use serde_json::Value as Json;
 use crate::workflow::{Outputs, SecretSource, Service, Text, Value};
 
 pub use definition::{SECRET_VERSIONS_LABEL, definition};
+pub(crate) use own_definition::ANSWERED_ONLY;
 pub use rule::rules;
 pub use scaling::{Autoscaling, autoscaling};
 pub use schedule::{schedule, schedule_group};

@@ -11,7 +11,7 @@ use crate::workflow::{Environment, ImageSource, Service};
 
 /// What DescribeTaskDefinition answers and RegisterTaskDefinition does not take: files that were fetched from AWS
 /// carry these.
-const ANSWERED_ONLY: &[&str] = &[
+pub(crate) const ANSWERED_ONLY: &[&str] = &[
     "taskDefinitionArn",
     "revision",
     "status",

@@ -8,8 +8,8 @@ use super::{Removal, Stage, removal, revision_asked, stack_node};
 use crate::{
     infra::test_listener,
     plan::{
-        Action, Ask, Change, DesiredService, Exit, Follow, Known, MarkService, Node, NodeId, PutRule, PutScaling,
-        PutService, Refusal, Rollout, Service as Seen, World, service_changes, starts_deployment,
+        Action, Ask, Change, DesiredService, Exit, Follow, Known, MadeFrom, MarkService, Node, NodeId, PutRule,
+        PutScaling, PutService, Refusal, Rollout, Service as Seen, World, service_changes, starts_deployment,
     },
     service::{self, Facts, stack_key},
     workflow::{Environment, Service, Value},
@@ -150,9 +150,12 @@ pub(super) fn mark(
         true => Some((Known { env, world }).test_rule(&service.name)),
         false => had.then(|| String::new().into()),
     };
+    let (definition, whole) = (&desired.definition.json, &desired.definition_digest);
+    let made_from = MadeFrom::of(env, service, world, definition, whole);
     MarkService {
         service: service.name.clone(),
         mark: format!("{}@{}", desired.fingerprint, revision_number(revision)),
+        definition: Some(made_from.to_string()),
         scales: desired.autoscaling.bounds.is_some(),
         test_rule,
     }

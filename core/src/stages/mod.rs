@@ -6,6 +6,7 @@ mod bootstrap_removal;
 pub mod by_hand;
 #[cfg(test)]
 mod contract_tests;
+mod definitions;
 mod deploy_service;
 mod likewise;
 mod own;
@@ -26,6 +27,7 @@ use std::sync::LazyLock;
 
 pub use approve::approve;
 pub use bootstrap::StackStage;
+pub use definitions::{asked_of_changed, size_told_of, told_of};
 pub use likewise::told_by_others;
 pub use pipeline::{Step, asks_of_plan, draw, pipeline};
 pub use removal::{

@@ -133,7 +133,7 @@ pub fn asks_of_plan(env: &Environment, steps: &[&Step], world: &World) -> BTreeS
     let mut asks = BTreeSet::new();
     for step in steps {
         let asked = step.asks(env, &assumed);
-        asks.extend(asked.into_iter().filter(|ask| !world.answered.contains(ask)));
+        asks.extend(asked.into_iter().filter(|ask| world.is_open(ask)));
         for action in step.decide(env, &assumed).iter().flatten() {
             assumed.assume(env, action);
         }

@@ -1,11 +1,11 @@
 //! `render-taskdef`: a revision of the service's family says exactly what the file says.
 
-use super::{Removal, Stage, removal, stack_node};
+use super::{Removal, Stage, definitions::newest_asked, removal, stack_node};
 use crate::{
     infra::{cdn, dns},
     plan::{
-        Action, Ask, Change, DesiredService, Known, Node, NodeId, Refusal, RegisterTaskDefinition, World,
-        definition_changes,
+        Action, Ask, Change, DesiredService, Known, Node, NodeId, PassedOver, Refusal, RegisterTaskDefinition, World,
+        definition_changes, size_of,
     },
     service::{Facts, Origin, secret_references, stack_key},
     workflow::{Database, Environment, SecretSource, Service, Value},
@@ -47,8 +47,15 @@ impl Stage for RenderTaskdef {
         }
         let family = env.family(&service.name);
         let newest = world.task_definitions.get(&family).and_then(Option::as_ref);
-        let changes: Vec<Change> =
-            definition_changes(env, service, newest.map(|seen| &seen.json), &desired.definition.json);
+        let passed_over = world.passed_over.get(&family).copied();
+        let before = newest.map(|seen| &seen.json);
+        let changes: Vec<Change> = match (passed_over, before) {
+            (Some(PassedOver::Unknown), None) => Vec::new(),
+            (Some(PassedOver::Unknown), before) => {
+                definition_changes(env, service, before, &size_of(&desired.definition.json))
+            }
+            _ => definition_changes(env, service, before, &desired.definition.json),
+        };
         Ok(vec![Action::RegisterTaskDefinition(Box::new(RegisterTaskDefinition {
             service: service.name.clone(),
             family,
@@ -56,6 +63,7 @@ impl Stage for RenderTaskdef {
             fingerprint: desired.definition_digest,
             pending: desired.definition.pending,
             changes,
+            passed_over,
         }))])
     }
 
@@ -117,12 +125,12 @@ pub(super) fn facts_asked(env: &Environment, service: &Service, world: &World) -
     asks
 }
 
-/// The same and, of a service that differs, its newest revision.
+/// The same and, of a service whose definition differs, its newest revision.
 pub(super) fn revision_asked(env: &Environment, service: &Service, world: &World) -> Vec<Ask> {
     let mut asks = facts_asked(env, service, world);
     let known = asks.iter().all(|ask| world.answered.contains(ask));
-    if known && !DesiredService::of(env, service, world).is_deployed(world) {
-        asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
+    if known && DesiredService::of(env, service, world).running(world).is_none() {
+        asks.extend(newest_asked(env, service, world));
     }
     asks
 }

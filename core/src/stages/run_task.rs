@@ -3,7 +3,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Removal, Stage, facts_asked, schedules};
+use super::{Removal, Stage, definitions::newest_asked, facts_asked, schedules};
 use crate::{
     plan::{Action, Ask, DesiredService, Known, Node, NodeId, Refusal, RunTask as Run, World, digest},
     service::{self, stack_key},
@@ -144,8 +144,8 @@ fn asks(purpose: Purpose, env: &Environment, node: &Node, world: &World) -> Vec<
     }
     let desired = DesiredService::of(env, service, world);
     // A service that runs the revision was migrated before; what follows the verdict only the revision remembers.
-    if purpose == Purpose::AfterDeploy || !desired.is_deployed(world) {
-        asks.push(Ask::TaskDefinition { family: env.family(&service.name) });
+    if purpose == Purpose::AfterDeploy || desired.running(world).is_none() {
+        asks.extend(newest_asked(env, service, world));
         if let Some(Value::Known(revision)) = desired.revision(env, world)
             && !remembers(env, service, &revision, purpose, world)
         {

@@ -1,6 +1,6 @@
 //! The schedules that `finish-service` sets: after a good verdict each names the revision that was found good.
 
-use super::{Stage, facts_asked, stack_node};
+use super::{Stage, definitions::newest_asked, facts_asked, stack_node};
 use crate::{
     plan::{Action, Ask, Known, Node, NodeId, PutSchedule, RemoveSchedule, Stack, World, digest},
     service::{self, stack_key},
@@ -39,7 +39,8 @@ pub(super) fn asks(env: &Environment, service: Option<&Service>, world: &World) 
     };
     let mut asks = facts_asked(env, service, world);
     if asks.iter().all(|ask| world.answered.contains(ask)) {
-        asks.extend([Ask::TaskDefinition { family: env.family(&service.name) }, Ask::Schedules]);
+        asks.extend(newest_asked(env, service, world));
+        asks.push(Ask::Schedules);
     }
     asks
 }

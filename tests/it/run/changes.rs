@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_ecs::types::ContainerDefinition;
-use runner_core::plan::Service;
+use runner_core::plan::{Action, PassedOver, Plan, Service};
 use serde_json::Value as Json;
 
 use super::NOTHING;
@@ -208,4 +208,95 @@ async fn a_change_of_every_services_stack_is_read_off_a_few_of_them() {
     assert_eq!(retention.collect::<BTreeSet<_>>(), expected.collect());
     let ran = run(&app).await;
     assert_eq!(ran.changed().iter().filter(|changed| changed.starts_with("updated stack")).count(), 16 + 1);
+}
+
+/// A file of so many workers, each with what is its own.
+fn workers(count: usize, own: impl Fn(usize) -> String) -> String {
+    let mut file =
+        "app: shop\nregion: us-east-1\nenvironments: { staging: { domain: shop.example } }\nservices:\n".to_owned();
+    for index in 0..count {
+        file.push_str(&format!("  s{index}: {{ build: {{ context: ./app }}, command: [work], {} }}\n", own(index)));
+    }
+    file
+}
+
+fn count(app: &App, action: &str) -> usize {
+    app.proxy.calls().into_iter().filter(|call| call.action == action).count()
+}
+
+/// What a plan says of each new revision: properties that differ, and what it was made from where it was not read.
+fn revisions(plan: &Plan) -> Vec<(String, Vec<String>, Option<PassedOver>)> {
+    let registered = plan.actions().filter_map(|(_, action)| match action {
+        Action::RegisterTaskDefinition(register) => {
+            let properties = register.changes.iter().map(|change| change.property.clone()).collect();
+            Some((register.service.clone(), properties, register.passed_over))
+        }
+        _ => None,
+    });
+    registered.collect()
+}
+
+#[tokio::test]
+async fn definitions_of_very_many_services_are_read_off_a_few_of_them() {
+    const MANY: usize = 26;
+    let own = |tier: &str, index| format!("environment: {{ TIER: {tier}, NAME: s{index} }}, secrets: {{ TOKEN: ssm }}");
+    let with = |tier: &str| workers(MANY, |index| own(tier, index));
+    let mut app = App::new(&with("one")).await;
+    app.variables = [("TOKEN".to_owned(), "one".to_owned())].into();
+    assert!(revisions(&app.plan("staging").await).iter().all(|(.., passed_over)| passed_over.is_none()));
+    assert_eq!(count(&app, "ListTaskDefinitionFamilies"), 1, "all that are not there at once");
+    assert_eq!(count(&app, "DescribeTaskDefinition"), 0);
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+
+    // One changes otherwise too: nobody can tell that of it.
+    app.file = with("two").replace("NAME: s13", "NAME: other");
+    let found = revisions(&app.plan("staging").await);
+    assert!(count(&app, "DescribeTaskDefinition") <= 4 + 8, "{}", count(&app, "DescribeTaskDefinition"));
+    assert_eq!(found.len(), MANY);
+    let own = |name: &str| format!("containerDefinitions.{name}.environment");
+    for (name, mut properties, passed_over) in found {
+        let own = own(&name);
+        let mut expected = vec![format!("{own}.TIER.value")];
+        if name == "s13" {
+            expected.push(format!("{own}.NAME.value"));
+        }
+        properties.sort();
+        expected.sort();
+        assert_eq!(properties, expected, "{name}");
+        assert!(matches!(passed_over, None | Some(PassedOver::Told)), "{name}: {passed_over:?}");
+    }
+    let ran = run(&app).await;
+    let registered = ran.changed().iter().filter(|changed| changed.starts_with("registered")).count();
+    assert_eq!(registered, MANY);
+
+    // Another version of the secret that all take is told by what the services carry.
+    let clients = app.clients().await;
+    let put = clients.ssm().put_parameter().name("/shop/staging/TOKEN").value("another").overwrite(true);
+    put.send().await.unwrap();
+    let plan = app.plan("staging").await;
+    let versions = revisions(&plan).iter().filter(|it| it.2 == Some(PassedOver::Versions)).count();
+    assert_eq!((count(&app, "DescribeTaskDefinition"), versions), (4, MANY - 4));
+}
+
+#[tokio::test]
+async fn of_very_many_definitions_that_differ_each_in_its_way_a_plan_reads_some_and_says_so_of_the_others() {
+    const MANY: usize = 26;
+    let with = |tier: &str| workers(MANY, |index| format!("environment: {{ TIER: \"{tier}{index}\" }}"));
+    let mut app = App::new(&with("a")).await;
+    assert_eq!(app.run("staging").await.troubles(), NOTHING);
+    let own = |index| format!("cpu: 512, memory: 1024, environment: {{ TIER: \"{}\" }}", index * index + 7);
+    app.file = workers(MANY, own);
+    let plan = app.plan("staging").await;
+    assert_eq!(count(&app, "DescribeTaskDefinition"), 20);
+    let found = revisions(&plan);
+    let unknown: Vec<_> = found.iter().filter(|it| it.2 == Some(PassedOver::Unknown)).collect();
+    assert_eq!((found.len(), unknown.len()), (MANY, MANY - 20));
+    assert!(
+        unknown.iter().all(|(_, properties, _)| *properties == ["cpu", "memory"]),
+        "their size is known all the same"
+    );
+    // The run reads each, and is held to what the plan named.
+    let ran = run(&app).await;
+    let registered = ran.changed().iter().filter(|changed| changed.starts_with("registered")).count();
+    assert_eq!(registered, MANY);
 }

@@ -139,6 +139,7 @@ pub const CALLS: &[Call] = &[
     call("ecs", "DescribeServices", Both, &[("ecs:DescribeServices", Services, Always)]),
     call("ecs", "DescribeTaskDefinition", Both, &[("ecs:DescribeTaskDefinition", Any, Always)]),
     call("ecs", "ListTaskDefinitions", Both, &[("ecs:ListTaskDefinitions", Any, Always)]),
+    call("ecs", "ListTaskDefinitionFamilies", Both, &[("ecs:ListTaskDefinitionFamilies", Any, Always)]),
     call("ecs", "ListTasks", Both, &[("ecs:ListTasks", Any, InCluster)]),
     call("ecs", "DescribeTasks", Both, &[("ecs:DescribeTasks", Tasks, Always)]),
     call("ecs", "ListServices", Both, &[("ecs:ListServices", Any, InCluster)]),

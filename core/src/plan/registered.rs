@@ -1,0 +1,93 @@
+//! What was registered, from what ECS tells of it: the answer has more than the input had.
+
+use serde_json::{Map, Value as Json};
+
+use super::service_changes::{is_unsaid, name_of, named, same_number};
+use crate::service::{ANSWERED_ONLY, SECRET_VERSIONS_LABEL};
+
+/// What a revision may have been registered from, without versions, given DescribeTaskDefinition's answer and the
+/// definition that comes after it, which has none either: with all that the answer has, and with only what the later one
+/// has a place for, since ECS fills in more than zeros (a host's port, a health check's interval). A digest has to prove
+/// one of them.
+pub fn as_registered(answer: &Json, after: &Json) -> [Json; 2] {
+    let mut answer = answer.clone();
+    if let Some(map) = answer.as_object_mut() {
+        map.retain(|key, _| !ANSWERED_ONLY.contains(&key.as_str()));
+    }
+    without_versions(&mut answer, after);
+    [stripped(&answer, after, false), stripped(&answer, after, true)]
+}
+
+/// Images and secret versions become those of the container of the same name.
+fn without_versions(answer: &mut Json, after: &Json) {
+    let containers = |json: &Json| json["containerDefinitions"].as_array().cloned().unwrap_or_default();
+    let wanted = containers(after);
+    for container in answer["containerDefinitions"].as_array_mut().into_iter().flatten() {
+        let Some(other) = wanted.iter().find(|other| name_of(other) == name_of(container)) else { continue };
+        container["image"] = other["image"].clone();
+        let label = other["dockerLabels"].get(SECRET_VERSIONS_LABEL);
+        if let (Some(own), Some(label)) = (container["dockerLabels"].get_mut(SECRET_VERSIONS_LABEL), label) {
+            *own = label.clone();
+        }
+    }
+}
+
+fn stripped(answer: &Json, after: &Json, wholly: bool) -> Json {
+    match (answer, after) {
+        (Json::Object(answer), Json::Object(after)) => {
+            let kept = answer.iter().filter_map(|(key, value)| match after.get(key) {
+                Some(after) => Some((key.clone(), stripped(value, after, wholly))),
+                None => (!wholly && !is_unsaid(value)).then(|| (key.clone(), value.clone())),
+            });
+            Json::Object(kept.collect::<Map<_, _>>())
+        }
+        (Json::Array(answer), Json::Array(after)) if named(answer) && named(after) => {
+            let counterpart = |item: &Json| after.iter().find(|other| name_of(other) == name_of(item));
+            let item = |item: &Json| stripped(item, counterpart(item).unwrap_or(item), wholly);
+            Json::Array(answer.iter().map(item).collect())
+        }
+        (Json::Array(answer), Json::Array(after)) if answer.len() == after.len() => {
+            Json::Array(answer.iter().zip(after).map(|(answer, after)| stripped(answer, after, wholly)).collect())
+        }
+        (answer, after) if same_number(answer, after) => after.clone(),
+        (answer, _) => answer.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_ecs_fills_in_and_versions_are_taken_off() {
+        let input = |image: &str, value: &str| {
+            json!({ "family": "a", "cpu": "256", "containerDefinitions": [{
+                "name": "api", "image": image, "portMappings": [{ "containerPort": 80 }],
+                "environment": [{ "name": "A", "value": value }],
+                "dockerLabels": { SECRET_VERSIONS_LABEL: image },
+            }]})
+        };
+        let mut answer = input("api@sha256:1", "1");
+        for (key, value) in [("revision", json!(7)), ("status", "ACTIVE".into()), ("volumes", json!([]))] {
+            answer[key] = value;
+        }
+        let filled = &mut answer["containerDefinitions"][0];
+        filled["cpu"] = 0.into();
+        filled["mountPoints"] = json!([]);
+        let [all, _] = as_registered(&answer, &input("${image.api}", "2"));
+        assert_eq!(all, input("${image.api}", "1"));
+
+        answer["containerDefinitions"][0]["portMappings"][0]["hostPort"] = 80.into();
+        let [all, placed] = as_registered(&answer, &input("${image.api}", "2"));
+        assert_ne!(all, input("${image.api}", "1"), "nobody knows whether the port was said");
+        assert_eq!(placed, input("${image.api}", "1"));
+    }
+
+    #[test]
+    fn what_the_later_one_has_no_place_for_is_in_the_first() {
+        let [all, placed] = as_registered(&json!({ "command": ["a"], "cpu": 256.0 }), &json!({ "cpu": 256 }));
+        assert_eq!((all, placed), (json!({ "command": ["a"], "cpu": 256 }), json!({ "cpu": 256 })));
+    }
+}
