@@ -42,9 +42,15 @@ fn stripped(answer: &Json, after: &Json, wholly: bool) -> Json {
             Json::Object(kept.collect::<Map<_, _>>())
         }
         (Json::Array(answer), Json::Array(after)) if named(answer) && named(after) => {
-            let counterpart = |item: &Json| after.iter().find(|other| name_of(other) == name_of(item));
-            let item = |item: &Json| stripped(item, counterpart(item).unwrap_or(item), wholly);
-            Json::Array(answer.iter().map(item).collect())
+            // ECS does not keep the order of what has names, such as variables.
+            let place = |item: &Json| after.iter().position(|other| name_of(other) == name_of(item));
+            let mut items: Vec<&Json> = answer.iter().collect();
+            match after.is_sorted_by_key(name_of) {
+                true => items.sort_by_key(|item| name_of(item)),
+                false => items.sort_by_key(|item| place(item).unwrap_or(after.len())),
+            }
+            let item = |item: &Json| stripped(item, place(item).map_or(item, |at| &after[at]), wholly);
+            Json::Array(items.into_iter().map(item).collect())
         }
         (Json::Array(answer), Json::Array(after)) if answer.len() == after.len() => {
             Json::Array(answer.iter().zip(after).map(|(answer, after)| stripped(answer, after, wholly)).collect())
@@ -83,6 +89,19 @@ mod tests {
         let [all, placed] = as_registered(&answer, &input("${image.api}", "2"));
         assert_ne!(all, input("${image.api}", "1"), "nobody knows whether the port was said");
         assert_eq!(placed, input("${image.api}", "1"));
+    }
+
+    #[test]
+    fn what_has_names_comes_in_the_order_in_which_it_is_written() {
+        let of = |names: &[&str]| -> Json { names.iter().map(|name| json!({ "name": name })).collect() };
+        let variables = |names: &[&str]| json!({ "environment": of(names) });
+        let [all, _] = as_registered(&variables(&["C", "A", "B"]), &variables(&["A", "C"]));
+        assert_eq!(all, variables(&["A", "B", "C"]));
+        let containers = |names: &[&str]| json!({ "containerDefinitions": of(names) });
+        let mut after = containers(&["web", "proxy"]);
+        after["containerDefinitions"][0]["image"] = "web".into();
+        let [all, _] = as_registered(&containers(&["proxy", "web"]), &after);
+        assert_eq!(name_of(&all["containerDefinitions"][0]), "web");
     }
 
     #[test]

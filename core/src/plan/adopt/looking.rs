@@ -2,23 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Value as Json, json};
 
 use super::{
-    Adopted, Adoption, Import, Left,
-    compare::Pair,
     find::{Marked, Match, Wanted, told},
     resolve::{Resolver, There, Told, plain},
 };
 use crate::{
-    infra::{Holds, identifier, marks_of, references},
-    plan::{PutStack, Refusal, Replacement, StackMove, digest},
+    infra::{identifier, marks_of},
+    plan::PutStack,
     workflow::Value,
 };
-
-/// The most resources of one import.
-/// <https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_CreateChangeSet.html>
-const AT_MOST: usize = 200;
 
 /// What a person said of a resource (`--resource`).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +76,7 @@ pub struct Looking {
 }
 
 /// What is known of one resource by now.
-enum Seen {
+pub(super) enum Seen {
     /// It was found.
     Found(String, String),
     /// One of several.
@@ -93,18 +87,18 @@ enum Seen {
 
 /// How far the look is.
 #[derive(Default)]
-struct Settled {
-    seen: BTreeMap<String, Seen>,
+pub(super) struct Settled {
+    pub(super) seen: BTreeMap<String, Seen>,
     asks: BTreeSet<Lookup>,
 }
 
 impl Looking {
-    fn template(&self) -> Json {
+    pub(super) fn template(&self) -> Json {
         serde_json::from_str(&self.put.body).unwrap_or_default()
     }
 
     /// Resources of the template that the stack does not hold, by logical id.
-    fn missing(&self, template: &Json) -> BTreeMap<String, Json> {
+    pub(super) fn missing(&self, template: &Json) -> BTreeMap<String, Json> {
         let all = template.get("Resources").and_then(Json::as_object).into_iter().flatten();
         all.filter(|(id, _)| !self.held.contains_key(*id)).map(|(id, it)| (id.clone(), it.clone())).collect()
     }
@@ -119,7 +113,7 @@ impl Looking {
     }
 
     /// The properties by which a type is identified; none where CloudFormation imports no such thing.
-    fn keys(&self, kind: &str) -> Option<Vec<String>> {
+    pub(super) fn keys(&self, kind: &str) -> Option<Vec<String>> {
         let told = self.keys.get(kind).cloned();
         if !self.keys.is_empty() {
             return told;
@@ -141,12 +135,12 @@ impl Looking {
     }
 
     /// Its properties: read, or shown in a list.
-    fn live(&self, kind: &str, identifier: &str) -> Option<&Json> {
+    pub(super) fn live(&self, kind: &str, identifier: &str) -> Option<&Json> {
         let read = self.read(kind, identifier).and_then(|answer| answer.as_ref().ok()).and_then(|all| all.first());
         read.map(|existing| &existing.properties)
     }
 
-    fn parameters(&self) -> BTreeMap<String, String> {
+    pub(super) fn parameters(&self) -> BTreeMap<String, String> {
         let known = |(name, value): (&String, &Value)| Some((name.clone(), value.known()?.to_owned()));
         let mut all: BTreeMap<String, String> = self.put.parameters.iter().filter_map(known).collect();
         // https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/pseudo-parameter-reference.html
@@ -168,7 +162,7 @@ impl Looking {
     }
 
     /// What is there, with what was found.
-    fn there(&self, template: &Json, seen: &BTreeMap<String, Seen>) -> BTreeMap<String, There> {
+    pub(super) fn there(&self, template: &Json, seen: &BTreeMap<String, Seen>) -> BTreeMap<String, There> {
         let held = self
             .held
             .iter()
@@ -187,7 +181,7 @@ impl Looking {
     }
 
     /// Goes over the resources until nothing more is found by what was found.
-    fn settle(&self, template: &Json) -> Settled {
+    pub(super) fn settle(&self, template: &Json) -> Settled {
         let missing = self.missing(template);
         let parameters = self.parameters();
         let mut settled = Settled::default();
@@ -301,222 +295,9 @@ impl Looking {
             Match::None(why) => Seen::Not(why),
         }
     }
-
-    /// What is shown, and what is done, once nothing is left to ask.
-    ///
-    /// # Errors
-    /// What a person said of a resource does not fit its type.
-    pub fn end(&self) -> Result<Adoption, Refusal> {
-        self.held_otherwise()?;
-        let template = self.template();
-        let settled = self.settle(&template);
-        let missing = self.missing(&template);
-        let parameters = self.parameters();
-        let there = self.there(&template, &settled.seen);
-        let resolver = Resolver { template: &template, parameters: &parameters, there: &there };
-        let mut out = Adoption::default();
-        let (mut imports, mut resources) = (Vec::new(), Map::new());
-        for (id, seen) in &settled.seen {
-            let resource = &missing[id];
-            let kind = kind(resource);
-            match seen {
-                Seen::Found(name, how) => {
-                    let import = self.import(id, kind, name)?;
-                    let (adopted, taken) = self.adopted(id, resource, &import, name, how, &resolver);
-                    out.refusals.extend(self.refusal(&adopted));
-                    out.adopts.push(adopted);
-                    imports.push(import);
-                    resources.insert(id.clone(), taken);
-                }
-                Seen::Several(candidates) => out.ambiguous.push(self.left(id, kind, String::new(), candidates.clone())),
-                Seen::Not(why) => out.creates.push(self.left(id, kind, why.clone(), Vec::new())),
-            }
-        }
-        if imports.len() > AT_MOST {
-            return Err(Refusal::new(
-                format!("adopting into stack {}", self.put.name),
-                format!("it would take {} resources, and CloudFormation imports {AT_MOST} at a time", imports.len()),
-                "leave some to a second time: --resource ID=- for each",
-            ));
-        }
-        if !imports.is_empty() {
-            out.puts.push(self.put_of(&template, imports, resources));
-        }
-        Ok(out)
-    }
-
-    /// What the stack holds as something else than was said: it has one of each logical id.
-    fn held_otherwise(&self) -> Result<(), Refusal> {
-        for (id, pick) in &self.picks {
-            if let (Some(physical), Pick::Is(named)) = (self.held.get(id), pick)
-                && !named.split('|').any(|part| part == physical)
-            {
-                return Err(Refusal::new(
-                    format!("taking {named} for {id} in stack {}", self.put.name),
-                    format!("the stack has {physical} as its {id}"),
-                    format!(
-                        "leave --resource {} out, or give it to a resource that the stack has not yet",
-                        said(&self.put.key, id)
-                    ),
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    fn import(&self, id: &str, kind: &str, name: &str) -> Result<Import, Refusal> {
-        let keys = self.keys(kind).unwrap_or_default();
-        let values: Vec<&str> = if keys.len() == 1 { vec![name] } else { name.split('|').collect() };
-        if values.len() != keys.len() || values.iter().any(|value| value.is_empty()) {
-            let mut refusal = Refusal::new(
-                format!("taking `{name}` for {id}"),
-                format!("{kind} is identified by {}", keys.join(" and ")),
-                format!("say {}", flag(&self.put.key, id, &keys)),
-            );
-            refusal.exit = crate::plan::Exit::Usage;
-            return Err(refusal);
-        }
-        let identifier = keys.into_iter().zip(values.into_iter().map(str::to_owned)).collect();
-        Ok(Import { id: id.to_owned(), kind: kind.to_owned(), identifier })
-    }
-
-    fn adopted(
-        &self,
-        id: &str,
-        resource: &Json,
-        import: &Import,
-        name: &str,
-        how: &str,
-        resolver: &Resolver<'_>,
-    ) -> (Adopted, Json) {
-        let kind = kind(resource);
-        let none = Map::new();
-        let properties = resource.get("Properties").and_then(Json::as_object).unwrap_or(&none);
-        let holds = self.put.holds.get(id).copied().unwrap_or(Holds::Nothing);
-        let live = self.live(kind, name);
-        let (mut compared, taken) = Pair { scope: &self.put.key, id, kind, holds, live }.compare(properties, resolver);
-        if live.is_none() {
-            // At least its identifier is known.
-            let known = |(key, value): (&String, &String)| Some((properties.get_key_value(key)?, json!(value)));
-            for ((key, wanted), value) in import.identifier.iter().filter_map(known) {
-                let only = Map::from_iter([(key.clone(), wanted.clone())]);
-                let live = json!({ key.as_str(): value });
-                let (more, _) =
-                    Pair { scope: &self.put.key, id, kind, holds, live: Some(&live) }.compare(&only, resolver);
-                compared.unseen.retain(|path| path != key);
-                compared.changes.extend(more.changes);
-            }
-        }
-        let mut taken = json!({ "Type": kind, "DeletionPolicy": "Retain", "Properties": taken });
-        if let Some(policy) = resource.get("UpdateReplacePolicy") {
-            taken["UpdateReplacePolicy"] = policy.clone();
-        }
-        let adopted = Adopted {
-            stack: self.put.name.clone(),
-            id: id.to_owned(),
-            kind: kind.to_owned(),
-            name: name.to_owned(),
-            how: how.to_owned(),
-            differences: compared.changes,
-            not_compared: compared.unseen,
-        };
-        (adopted, taken)
-    }
-
-    /// What the next run would replace is not taken: it would be made anew, and this one left or lost.
-    fn refusal(&self, adopted: &Adopted) -> Option<Refusal> {
-        let replaced: Vec<String> = adopted
-            .differences
-            .iter()
-            .filter(|change| change.replacement == Replacement::Yes)
-            .map(|change| {
-                let shown =
-                    |value: &Option<Json>| value.as_ref().map_or_else(|| "not known".to_owned(), Json::to_string);
-                format!("{} is {} and would be {}", change.property, shown(&change.before), shown(&change.after))
-            })
-            .collect();
-        (!replaced.is_empty()).then(|| {
-            Refusal::new(
-                format!("adopting {} as {} ({}) into {}", adopted.name, adopted.id, adopted.kind, adopted.stack),
-                format!("{}: AWS can only make a new one, so the next run would replace it", replaced.join(", ")),
-                format!(
-                    "let the file say what is there, or name it in the file as existing, or take another \
-                     ({}); --resource {}=- leaves it alone",
-                    flag(&self.put.key, &adopted.id, &self.keys(&adopted.kind).unwrap_or_default()),
-                    said(&self.put.key, &adopted.id)
-                ),
-            )
-        })
-    }
-
-    fn left(&self, id: &str, kind: &str, why: String, candidates: Vec<String>) -> Left {
-        Left {
-            stack: self.put.name.clone(),
-            id: id.to_owned(),
-            kind: kind.to_owned(),
-            why,
-            candidates,
-            flag: self.keys(kind).map(|keys| flag(&self.put.key, id, &keys)).unwrap_or_default(),
-        }
-    }
-
-    /// The template that stands, or none, and what is imported; nothing else may change in an import, outputs and tags
-    /// included. Parameters and the like are given where what is imported speaks of them.
-    fn put_of(&self, wanted: &Json, imports: Vec<Import>, resources: Map<String, Json>) -> PutStack {
-        let mut template = self.present.clone().unwrap_or_else(|| json!({ "Resources": {} }));
-        let spoken = Json::Object(resources.clone());
-        let names = references(&spoken);
-        let mut parameters = BTreeMap::new();
-        let conditional = spoken.to_string().contains("\"Fn::If\"");
-        for section in ["Parameters", "Conditions", "Mappings"] {
-            for (name, value) in wanted.get(section).and_then(Json::as_object).into_iter().flatten() {
-                let used = match section {
-                    "Parameters" => conditional || names.contains(name),
-                    "Conditions" => conditional,
-                    _ => spoken.to_string().contains("\"Fn::FindInMap\""),
-                };
-                if used && template[section].get(name).is_none() {
-                    template[section][name] = value.clone();
-                }
-            }
-        }
-        for name in template.get("Parameters").and_then(Json::as_object).into_iter().flatten().map(|(name, _)| name) {
-            // One that the stack has keeps its value, which may be one that is not shown.
-            let has = self.present.as_ref().is_some_and(|it| it["Parameters"].get(name).is_some());
-            let value = self.put.parameters.get(name).filter(|_| !has);
-            parameters.insert(name.clone(), value.cloned().unwrap_or_else(|| Value::Known(String::new())));
-        }
-        for (id, mut resource) in resources {
-            // Made after what it needs: what is not there yet is not waited for.
-            let after = wanted["Resources"][&id].get("DependsOn");
-            let after: Vec<Json> = match after {
-                Some(Json::Array(list)) => list.clone(),
-                Some(one) => vec![one.clone()],
-                None => Vec::new(),
-            };
-            let there = |id: &Json| {
-                id.as_str().is_some_and(|id| self.held.contains_key(id) || imports.iter().any(|it| it.id == id))
-            };
-            let after: Vec<Json> = after.into_iter().filter(there).collect();
-            if !after.is_empty() {
-                resource["DependsOn"] = json!(after);
-            }
-            template["Resources"][&id] = resource;
-        }
-        let body = template.to_string();
-        PutStack {
-            step: StackMove::Import,
-            hash: digest(&template),
-            body,
-            parameters,
-            imports,
-            changes: Vec::new(),
-            ..self.put.clone()
-        }
-    }
 }
 
-fn kind(resource: &Json) -> &str {
+pub(super) fn kind(resource: &Json) -> &str {
     resource.get("Type").and_then(Json::as_str).unwrap_or_default()
 }
 
@@ -540,14 +321,4 @@ fn composed(properties: &Json, keys: &[&str], resolver: &Resolver<'_>) -> Option
     };
     let values: Option<Vec<String>> = keys.iter().map(value).collect();
     values.filter(|values| !values.is_empty()).map(|values| values.join("|"))
-}
-
-/// The name of a resource for the flag: where stacks of a stage have the same logical ids, with the stack's key.
-fn said(key: &str, id: &str) -> String {
-    if key.starts_with("service-") { format!("{key}/{id}") } else { id.to_owned() }
-}
-
-/// The flag that says which it is.
-fn flag(key: &str, id: &str, keys: &[String]) -> String {
-    format!("--resource {}={}", said(key, id), keys.join("|").to_uppercase())
 }

@@ -6,6 +6,7 @@
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources.html>
 
 mod compare;
+mod ending;
 mod find;
 mod looking;
 mod resolve;
