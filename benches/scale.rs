@@ -1,7 +1,7 @@
 //! How time, calls and memory grow with the services of a file: 2, 20, 200, at most a hundred of them behind the load
 //! balancer, on the local AWS, the process's start included. See docs/performance.md.
 //!
-//! `cargo bench --bench scale` prints a line for each size; `SCALE=2,20` keeps to these.
+//! `cargo bench --bench scale` prints some lines for each size; `SCALE=2,20` keeps to these.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, missing_docs)]
 
@@ -50,23 +50,34 @@ fn main() {
         let empty = measure(&path, &["plan", "--sandbox"]);
         let first = measure(&path, &["run", "--sandbox", "-q"]);
         let again = measure(&path, &["run", "--sandbox", "-q"]);
-        let plan = measure(&path, &["plan", "--sandbox"]);
-        // A change of every service's stack.
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("monitoring: {{ log-retention: 90d }}\n{text}")).unwrap();
-        let changed = measure(&path, &["plan", "--sandbox"]);
-        println!(
-            "{services} services: validate {}, first plan {}, first run {} ({} calls), unchanged run {} ({} calls), unchanged plan {}, plan of a change of every stack {}",
-            validate.words(),
-            empty.words(),
-            first.words(),
-            first.answer["calls"],
-            again.words(),
-            again.answer["calls"],
-            plan.words(),
-            changed.words(),
-        );
         assert_eq!(again.answer["verdict"], "unchanged");
+        let plan = measure(&path, &["plan", "--sandbox"]);
+        let text = std::fs::read_to_string(&path).unwrap();
+        let changed = |text: String| {
+            std::fs::write(&path, text).unwrap();
+            measure(&path, &["plan", "--sandbox"])
+        };
+        let retention = "monitoring: { log-retention: 90d }\n";
+        let variable = |text: &str| text.replace("environment: {", "environment: { TIER: two,");
+        let of_stacks = changed(format!("{retention}{text}"));
+        let of_definitions = changed(variable(&text));
+        let of_both = changed(format!("{retention}{}", variable(&text)));
+        // Each has another value than before, and no two the same.
+        let of_each = changed(text.replace("NAME: \"", "NAME: \"own-"));
+        println!("{services} services:");
+        for (what, measured) in [
+            ("validate", validate),
+            ("first plan", empty),
+            ("first run", first),
+            ("unchanged run", again),
+            ("unchanged plan", plan),
+            ("plan of one change of every stack", of_stacks),
+            ("plan of one change of every definition", of_definitions),
+            ("plan of both", of_both),
+            ("plan of every definition changed in its own way", of_each),
+        ] {
+            println!("  {what}: {}", measured.words());
+        }
     }
     let stop = Command::new(env!("CARGO_BIN_EXE_runner")).args(["sandbox", "stop"]).stdout(Stdio::null()).status();
     assert!(stop.unwrap().success());
@@ -74,7 +85,8 @@ fn main() {
 
 impl Measured {
     fn words(&self) -> String {
-        format!("{:.2} s, {} MiB", self.took.as_secs_f64(), self.peak / 1024)
+        let calls = self.answer["calls"].as_u64().map(|calls| format!(", {calls} calls")).unwrap_or_default();
+        format!("{:.2} s{calls}, at most {} MiB", self.took.as_secs_f64(), self.peak / 1024)
     }
 }
 

@@ -72,7 +72,7 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         let options = loaded.options(settings, &args.services).await?;
         crate::run::plan_and_world(&loaded.environment, &options).await
     };
-    let (plan, world) = or_cancelled("planning", Some(&loaded.header), work).await?;
+    let (plan, world, calls) = or_cancelled("planning", Some(&loaded.header), work).await?;
     let took = millis(started);
     let notes = plan.notes.iter().map(|(_, note)| note.clone());
     let warnings: Vec<String> = loaded.warnings.iter().cloned().chain(notes).collect();
@@ -83,7 +83,8 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
     let cost = CostChange::of(&loaded.environment, &plan, &world);
     drop(world);
     let on_change = args.fail_on.contains(&FailOn::Change);
-    let report = PlanReport::of(&loaded.header, &plan, warnings, on_change, took).priced(cost, limit);
+    let report = PlanReport::of(&loaded.header, &plan, warnings, on_change, took);
+    let report = report.after_calls(calls).priced(cost, limit);
     show(settings, &report.card(), &report);
     let mut told = Told::new(Some(&loaded.header), report.merge_card(), &report, report.exit_code);
     // Merging deploys only what a pull request brings.

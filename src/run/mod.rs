@@ -202,16 +202,16 @@ impl Ended {
 
 /// Plans; never writes.
 pub async fn plan(env: &Environment, options: &Options) -> Result<Plan, Fault> {
-    plan_and_world(env, options).await.map(|(plan, _)| plan)
+    plan_and_world(env, options).await.map(|(plan, ..)| plan)
 }
 
-/// Plans, and gives what was seen as well.
-pub async fn plan_and_world(env: &Environment, options: &Options) -> Result<(Plan, World), Fault> {
+/// Plans, and gives what was seen as well, and how many calls it took.
+pub async fn plan_and_world(env: &Environment, options: &Options) -> Result<(Plan, World, u64), Fault> {
     let edge = Edge::new(env, options).await;
     let mut world = edge.world(false).await?;
     let steps = steps(&edge, &mut world).await?;
     let plan = draw(env, &steps.iter().collect::<Vec<_>>(), &world);
-    Ok((plan, world))
+    Ok((plan, world, edge.calls.count()))
 }
 
 /// What is to be done, with everything known that it asks.

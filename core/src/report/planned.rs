@@ -107,6 +107,8 @@ pub struct PlanReport {
     pub plan_id: String,
     /// Milliseconds it took.
     pub duration_ms: u64,
+    /// Calls to AWS that it took; none where they were not counted for it alone.
+    pub calls: Option<u64>,
     /// What it would do.
     pub changes: Vec<Row>,
     /// Resources that would be replaced.
@@ -179,6 +181,7 @@ impl PlanReport {
             exit_code,
             plan_id: plan.id(),
             duration_ms,
+            calls: None,
             replaced: with(Sign::Replace),
             may_replace: with(Sign::MayReplace),
             deleted: with(Sign::Delete),
@@ -198,6 +201,12 @@ impl PlanReport {
 }
 
 impl PlanReport {
+    /// The same with the calls that it took.
+    pub fn after_calls(mut self, calls: u64) -> Self {
+        self.calls = Some(calls);
+        self
+    }
+
     /// The same with what it costs. Where a limit is given and a run would raise the cost by more than that a month,
     /// the plan ends with 1.
     pub fn priced(mut self, cost: CostChange, limit: Option<Money>) -> Self {

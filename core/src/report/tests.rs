@@ -399,7 +399,7 @@ fn json_names_are_a_contract() {
     assert_eq!(json["stages"][0]["nodes"][0]["node"], "deploy-service api");
     assert_eq!(
         shape(&report(&plan(vec![]))),
-        "app changes commit cost deleted destroys duration_ms environment exit_code file kept log may_replace orphans plan_id \
+        "app calls changes commit cost deleted destroys duration_ms environment exit_code file kept log may_replace orphans plan_id \
          refusals region replaced secrets services_unchanged stacks_unchanged started_at usually verdict warnings"
     );
     assert_eq!(
