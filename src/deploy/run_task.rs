@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use runner_core::{
-    judge::causes::{Rank, diagnose_all, may_pass},
-    plan::{Fault, RunTask, TaskDefinition, TaskRun, digest},
+    judge::causes::{Evidence, Rank, Where, diagnose_all, passes},
+    plan::{Fault, RunTask, TaskDefinition, TaskRun},
     report::{Changed, Fact, Failure},
     text::Foreign,
 };
@@ -18,38 +18,62 @@ use crate::aws::Clients;
 const PAUSE: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(3);
 
-/// Pauses before a task that never began is started again. ECS does that by itself for services only.
+/// Pauses before a task that was not started, or never began, is started again. ECS does that by itself for services only.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/standalone-task-create.html>
 const BEGIN_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 
 /// Runs the task, or goes on with the one that is under way, until its container has ended. Success is written to the
-/// revision as a tag: that is the durable mark by which no later run repeats it. One that never began, for a reason that may
-/// pass, has done nothing and is started again.
+/// revision as a tag: that is the durable mark by which no later run repeats it. One that never began, for a reason that
+/// passes or that nobody knows, is started again: its container did nothing.
 pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emit<'_>) -> Result<(), Failure> {
     let doing = format!("running {} of {} ({}) in {cluster}", run.purpose, run.service, run.command.join(" "));
+    let deadline = Instant::now() + Duration::from_secs(u64::from(run.timeout));
     let mut arn = match &run.task {
         Some(arn) => {
             emit(Fact::Progress(format!("found again: {}", arn.rsplit('/').next().unwrap_or(arn))));
             arn.clone()
         }
-        None => start(clients, cluster, run, &doing).await?,
+        None => start_patiently(clients, cluster, run, &doing, emit).await?,
     };
-    let mut pauses = BEGIN_AGAIN.iter().zip(1..);
+    let mut again = BEGIN_AGAIN.iter().zip(&run.again);
     loop {
-        let task = until_stopped(clients, cluster, run, &arn, &doing, emit).await?;
-        let pieces = evidence::of_task(&task, &[]);
-        let may_pass = || may_pass(&diagnose_all(&pieces.iter().map(evidence::Piece::evidence).collect::<Vec<_>>()));
-        let Some((pause, attempt)) =
-            pauses.next().filter(|_| TaskRun::never_began(&task, &run.container) && may_pass())
-        else {
+        let task = until_stopped(clients, cluster, run, &arn, deadline, &doing, emit).await?;
+        let pieces: Vec<_> = evidence::of_task(&task, &[]).iter().map(evidence::Piece::evidence).collect();
+        let may_begin = TaskRun::never_began(&task, &run.container) && passes(&diagnose_all(&pieces)) != Some(false);
+        let Some((pause, token)) = again.next().filter(|_| may_begin) else {
             return end(clients, run, &task, &doing, emit).await;
         };
         emit(Fact::Line { from: run.service.clone(), line: text(&task, "stoppedReason").into() });
         emit(Fact::Progress(format!("the task never began, and is started again in {} s", pause.as_secs())));
         tokio::time::sleep(*pause).await;
-        let mut again = run.clone();
-        again.input["clientToken"] = digest(&json!([run.input["clientToken"], attempt])).into();
-        arn = start(clients, cluster, &again, &doing).await?;
+        let mut another = run.clone();
+        another.input["clientToken"] = token.as_str().into();
+        arn = start_patiently(clients, cluster, &another, &doing, emit).await?;
+    }
+}
+
+/// Starts the task; where RunTask itself refuses for a reason that passes (no capacity of Fargate's), after a pause once
+/// more.
+async fn start_patiently(
+    clients: &Clients,
+    cluster: &str,
+    run: &RunTask,
+    doing: &str,
+    emit: Emit<'_>,
+) -> Result<String, Fault> {
+    let mut pauses = BEGIN_AGAIN.iter();
+    loop {
+        let fault = match start(clients, cluster, run, doing).await {
+            Err(fault) => fault,
+            started => return started,
+        };
+        let said = Evidence { at: Where::ApiError, text: fault.message.clone(), exit_code: None };
+        let Some(pause) = pauses.next().filter(|_| passes(&diagnose_all(&[said])) == Some(true)) else {
+            return Err(fault);
+        };
+        emit(Fact::Line { from: run.service.clone(), line: fault.message });
+        emit(Fact::Progress(format!("no task was started, and it is tried again in {} s", pause.as_secs())));
+        tokio::time::sleep(*pause).await;
     }
 }
 
@@ -59,12 +83,12 @@ async fn until_stopped(
     cluster: &str,
     run: &RunTask,
     arn: &str,
+    deadline: Instant,
     doing: &str,
     emit: Emit<'_>,
 ) -> Result<Json, Failure> {
     let mut stream = Stream::of(&run.log_group, &run.service, &run.container, arn);
     let began = Instant::now();
-    let deadline = began + Duration::from_secs(u64::from(run.timeout));
     loop {
         let body = json!({ "cluster": cluster, "tasks": [arn] });
         let answer = call!(clients.ecs(), describe_tasks, body, doing)?;

@@ -89,9 +89,12 @@ async fn made_before(
     body: &Json,
 ) -> Result<Option<Json>, Fault> {
     let Some(service) = env.services.get(&put.service) else { return Ok(None) };
+    // In any order; those that count are looked at by themselves.
+    let mut body = body.clone();
+    body.as_object_mut().map(|body| body.remove("tags"));
     let found = describe_services(clients, &env.cluster_name(), std::slice::from_ref(&put.service)).await?;
     let as_wanted = |seen: &Service| {
-        let update = update_of(service, body, &seen.json);
+        let update = update_of(service, &body, &seen.json);
         let differs = service_changes(env, service, Some(&seen.json), &update);
         seen.status == "ACTIVE" && seen.is_of(env) && differs.is_empty()
     };

@@ -9,8 +9,9 @@ use runner_core::{
         TaskRun, Variable, World,
     },
     service,
-    stages::{Step, asked_of_changed, asks_of_plan, size_told_of, told_by_others, told_of},
-    workflow::Environment,
+    stages::{
+        Differing, Step, asked_of_differing, asks_of_plan, differing_read, size_told_of, told_by_others, told_of,
+    },
 };
 use serde_json::Value as Json;
 
@@ -65,18 +66,24 @@ enum Answer {
 pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) -> Result<(), Fault> {
     loop {
         let mut asks = open(edge, steps, world);
-        if asks.is_empty() {
+        let assumed = asks.is_empty();
+        if assumed {
             asks = asks_of_plan(edge.env, steps, world);
         }
         if asks.is_empty() {
             return Ok(());
         }
-        let mut changed = asked_of_changed(edge.env, world, &mut asks);
-        let room = DEFINITIONS_AT_MOST.saturating_sub(definitions_read(edge.env, world));
-        let at_first = if changed.len() <= room { changed.len() } else { DEFINITIONS_AT_FIRST.min(room) };
-        asks.extend(changed.drain(..at_first));
+        let Differing { mut otherwise, mut in_versions } = asked_of_differing(edge.env, world, &mut asks, assumed);
+        let room = DEFINITIONS_AT_MOST.saturating_sub(differing_read(edge.env, world));
+        let all = otherwise.len() <= room;
+        let at_first = if all { otherwise.len() } else { DEFINITIONS_AT_FIRST.min(room) };
+        asks.extend(otherwise.drain(..at_first));
+        if all && in_versions.len() <= room - at_first {
+            asks.extend(in_versions.drain(..));
+        }
         learn_all(edge, asks, world).await?;
-        pass_over(edge, changed, world).await?;
+        pass_over(edge, otherwise, world).await?;
+        pass_over(edge, in_versions, world).await?;
     }
 }
 
@@ -90,7 +97,7 @@ async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, world: &mut World) -> Re
             world.task_definitions.insert(family.clone(), Some(revision));
         }
         left.retain(|ask| world.is_open(ask));
-        let room = DEFINITIONS_AT_MOST.saturating_sub(definitions_read(edge.env, world));
+        let room = DEFINITIONS_AT_MOST.saturating_sub(differing_read(edge.env, world));
         if room == 0 {
             break;
         }
@@ -106,13 +113,6 @@ async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, world: &mut World) -> Re
         }
     }
     Ok(())
-}
-
-/// How many definitions of services that run were asked for.
-fn definitions_read(env: &Environment, world: &World) -> usize {
-    let running = env.services.values().filter(|service| service.is_running());
-    let asks = running.map(|service| Ask::TaskDefinition { family: env.family(&service.name) });
-    asks.filter(|ask| world.answered.contains(ask)).count()
 }
 
 /// Asks what was not asked yet.

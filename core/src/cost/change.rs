@@ -169,7 +169,8 @@ impl Before<'_> {
         let names = self.unread.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
         self.unknown.extend(match self.unread.len() {
             0 => None,
-            1..=NAMED => Some(format!("the revision that {names} runs was not read")),
+            1 => Some(format!("the revision that {names} runs was not read")),
+            ..=NAMED => Some(format!("the revisions that {names} run were not read")),
             all => Some(format!("the revisions that {names} and {} more run were not read", all - NAMED)),
         });
     }
@@ -216,8 +217,9 @@ impl Before<'_> {
         }
         let name = &service.name;
         let newest = self.world.task_definitions.get(&self.env.family(name)).and_then(Option::as_ref);
-        let running = newest.filter(|newest| newest.arn == seen.revision);
-        let Some(size) = running.and_then(|revision| Size::of(&revision.json)) else {
+        let running = newest.filter(|newest| newest.arn == seen.revision).map(|newest| newest.json.clone());
+        let told = || seen.made_from().map(|made_from| made_from.size);
+        let Some(size) = running.or_else(told).as_ref().and_then(Size::of) else {
             self.unread.push(name.clone());
             return;
         };

@@ -179,6 +179,30 @@ fn r21_a_service_that_runs_another_revision_than_the_newest_is_not_guessed() {
 }
 
 #[test]
+fn r21_what_was_not_read_is_told_by_the_tag_of_its_service() {
+    let env = environment("staging");
+    let mut world = standing(&env);
+    let revision = revision(&env.family("api"), 1);
+    let tags = json!([
+        { "key": Seen::MARK, "value": "f@1" },
+        { "key": Seen::DEFINITION, "value": "a/b/1024/2048///@1" },
+    ]);
+    let seen = json!({ "status": "ACTIVE", "taskDefinition": revision, "desiredCount": 1, "tags": tags });
+    let read = CostChange::of(&env, &plan(vec![register(&env, "api")]), &world).sum.before;
+    world.services.insert("api".into(), Some(Seen::read(&seen)));
+    world.task_definitions.clear();
+    let told = CostChange::of(&env, &plan(vec![register(&env, "api")]), &world);
+    assert_eq!(told.unknown, Vec::<String>::new());
+    // 512 units and 1024 MiB more than the file's.
+    assert!(told.sum.before > read, "{:?}, {read:?}", told.sum.before);
+    for service in env.services.values() {
+        world.services.get_mut(&service.name).unwrap().as_mut().unwrap().definition = None;
+    }
+    let all = plan(env.services.keys().map(|name| register(&env, name)).collect());
+    assert_eq!(CostChange::of(&env, &all, &world).unknown, ["the revisions that api, web run were not read"]);
+}
+
+#[test]
 fn r21_load_is_no_change_of_cost() {
     let mut env = environment("staging");
     env.services.get_mut("api").unwrap().scaling =

@@ -171,6 +171,10 @@ pub struct RunTask {
     pub revision: Value,
     /// RunTask's input without cluster and revision.
     pub input: Json,
+    /// The client tokens by which it is started again where it never began: those that another run would take then, so that
+    /// ECS starts one task for both.
+    #[serde(skip)]
+    pub again: Vec<String>,
     /// The container whose exit code decides.
     pub container: String,
     /// The command, for reports.

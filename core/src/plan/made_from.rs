@@ -1,11 +1,12 @@
 //! `MadeFrom`: what a service's tag tells of the definition that it runs, without reading it.
 
-use std::fmt;
-
 use serde_json::{Value as Json, json};
 
 use super::{World, digest, timeless_definition};
-use crate::workflow::{Environment, Service};
+use crate::{
+    service::SECRET_VERSIONS_LABEL,
+    workflow::{Environment, Service},
+};
 
 /// Of the definition that a service's revision was registered from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,13 +22,29 @@ pub struct MadeFrom {
 impl MadeFrom {
     /// From the definition that the file and the world make, and its digest.
     pub fn of(env: &Environment, service: &Service, world: &World, definition: &Json, whole: &str) -> Self {
-        let timeless = digest(&timeless_definition(env, service, world));
+        let timeless = digest(&unversioned_definition(env, service, world));
         Self { whole: whole.to_owned(), timeless, size: size_of(definition) }
     }
 
-    /// From a tag's value.
-    pub fn read(tag: &str) -> Option<Self> {
-        let mut parts = tag.split('/');
+    /// As a tag's value, of a revision by its number: digests and sizes between slashes, at most the 256 characters that ECS
+    /// takes. <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>
+    pub fn tag(&self, revision: &str) -> String {
+        let sizes = SIZE.iter().map(|path| match self.size.pointer(path) {
+            Some(Json::String(text)) => text.clone(),
+            Some(number) => number.to_string(),
+            None => String::new(),
+        });
+        let parts: Vec<String> = [self.whole.clone(), self.timeless.clone()].into_iter().chain(sizes).collect();
+        format!("{}@{revision}", parts.join("/"))
+    }
+
+    /// From a tag's value, where it is about this revision: another runner's deployment leaves the tag as it is.
+    pub fn read(tag: &str, revision: &str) -> Option<Self> {
+        let (told, of) = tag.rsplit_once('@')?;
+        if revision.rsplit(':').next() != Some(of) {
+            return None;
+        }
+        let mut parts = told.split('/');
         let (whole, timeless) = (parts.next()?.to_owned(), parts.next()?.to_owned());
         let size = SIZE.iter().zip(parts).filter(|(_, part)| !part.is_empty());
         let mut definition = json!({});
@@ -38,16 +55,24 @@ impl MadeFrom {
     }
 }
 
-/// As a tag's value: digests and sizes between slashes, of which ECS takes 256 characters.
-/// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html>
-impl fmt::Display for MadeFrom {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.whole, self.timeless)?;
-        SIZE.iter().try_for_each(|path| match self.size.pointer(path) {
-            Some(Json::String(text)) => write!(f, "/{text}"),
-            Some(number) => write!(f, "/{number}"),
-            None => write!(f, "/"),
-        })
+/// The definition without anything that images and secrets have a say in: their versions, and the label that is made of all
+/// secrets' names and versions.
+pub fn unversioned_definition(env: &Environment, service: &Service, world: &World) -> Json {
+    let mut definition = timeless_definition(env, service, world);
+    take_label(&mut definition);
+    definition
+}
+
+/// Takes the label of the secrets' versions from each container.
+pub(super) fn take_label(definition: &mut Json) {
+    for container in definition.get_mut("containerDefinitions").and_then(Json::as_array_mut).into_iter().flatten() {
+        let Some(container) = container.as_object_mut() else { continue };
+        if let Some(Json::Object(labels)) = container.get_mut("dockerLabels") {
+            labels.remove(SECRET_VERSIONS_LABEL);
+            if labels.is_empty() {
+                container.remove("dockerLabels");
+            }
+        }
     }
 }
 
@@ -96,15 +121,19 @@ mod tests {
         });
         for definition in [definition, json!({ "cpu": ".5 vCPU" }), json!({})] {
             let made_from = MadeFrom { whole: "a".repeat(64), timeless: "b".repeat(64), size: size_of(&definition) };
-            let tag = made_from.to_string();
+            let tag = made_from.tag("1234567");
             assert!(tag.len() <= 256, "{tag}");
-            assert_eq!(MadeFrom::read(&tag), Some(made_from));
+            assert_eq!(MadeFrom::read(&tag, "arn:aws:ecs:us-east-1:1:task-definition/a:1234567"), Some(made_from));
+            assert_eq!(MadeFrom::read(&tag, "arn:aws:ecs:us-east-1:1:task-definition/a:1234568"), None);
         }
     }
 
     #[test]
     fn a_tag_without_sizes_is_read_and_one_without_digests_is_not() {
-        assert_eq!(MadeFrom::read("a/b"), Some(MadeFrom { whole: "a".into(), timeless: "b".into(), size: json!({}) }));
-        assert_eq!(MadeFrom::read("a"), None);
+        assert_eq!(
+            MadeFrom::read("a/b@1", "a:1"),
+            Some(MadeFrom { whole: "a".into(), timeless: "b".into(), size: json!({}) })
+        );
+        assert_eq!(MadeFrom::read("a@1", "a:1"), None);
     }
 }

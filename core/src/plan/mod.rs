@@ -47,7 +47,7 @@ pub use history::{Flight, History, Past, Pause, Revision, Version, is_over};
 pub use known::Known;
 pub use likewise::{Changed, likewise};
 pub use listener_rule::{ListenerRule, is_rule_of};
-pub use made_from::{MadeFrom, size_of};
+pub use made_from::{MadeFrom, size_of, unversioned_definition};
 pub use node::{Node, NodeId};
 pub use plan_id::{Plan, Planned, SecretNow};
 pub use refusal::Refusal;

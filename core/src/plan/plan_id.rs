@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value as Json, json};
 
-use super::{Action, Change, Node, NodeId, PassedOver, Refusal, digest};
+use super::{Action, Change, Node, NodeId, Refusal, digest};
 
 /// One node of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,12 +65,6 @@ impl Plan {
                     change.replacement,
                 ])
             })
-            .chain(self.actions().filter_map(|(node, action)| {
-                // Which of many are read does not depend on versions, and so neither does this.
-                let unknown =
-                    matches!(action, Action::RegisterTaskDefinition(it) if it.passed_over == Some(PassedOver::Unknown));
-                unknown.then(|| json!([self.environment, node.to_string(), "differs"]))
-            }))
             .collect();
         let mut whole = json!({ "changes": changes, "definitions": self.definitions });
         let removals: Vec<&Action> = self.actions().map(|(_, action)| action).filter(|act| act.removes()).collect();

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::service_changes::{is_unsaid, name_of, named, same_number};
-use crate::service::{ANSWERED_ONLY, SECRET_VERSIONS_LABEL};
+use super::{
+    made_from::take_label,
+    service_changes::{is_unsaid, name_of, named, same_number},
+};
+use crate::service::ANSWERED_ONLY;
 
 /// What a revision may have been registered from, without versions, given DescribeTaskDefinition's answer and the
 /// definition that comes after it, which has none either: with all that the answer has, and with only what the later one
@@ -18,16 +21,14 @@ pub fn as_registered(answer: &Json, after: &Json) -> [Json; 2] {
     [stripped(&answer, after, false), stripped(&answer, after, true)]
 }
 
-/// Images and secret versions become those of the container of the same name.
+/// Images become those of the container of the same name.
 fn without_versions(answer: &mut Json, after: &Json) {
+    take_label(answer);
     let containers = |json: &Json| json["containerDefinitions"].as_array().cloned().unwrap_or_default();
     let wanted = containers(after);
-    for container in answer["containerDefinitions"].as_array_mut().into_iter().flatten() {
-        let Some(other) = wanted.iter().find(|other| name_of(other) == name_of(container)) else { continue };
-        container["image"] = other["image"].clone();
-        let label = other["dockerLabels"].get(SECRET_VERSIONS_LABEL);
-        if let (Some(own), Some(label)) = (container["dockerLabels"].get_mut(SECRET_VERSIONS_LABEL), label) {
-            *own = label.clone();
+    for container in answer.get_mut("containerDefinitions").and_then(Json::as_array_mut).into_iter().flatten() {
+        if let Some(other) = wanted.iter().find(|other| name_of(other) == name_of(container)) {
+            container["image"] = other["image"].clone();
         }
     }
 }
@@ -42,14 +43,20 @@ fn stripped(answer: &Json, after: &Json, wholly: bool) -> Json {
             Json::Object(kept.collect::<Map<_, _>>())
         }
         (Json::Array(answer), Json::Array(after)) if named(answer) && named(after) => {
-            // ECS does not keep the order of what has names, such as variables.
+            // ECS does not keep the order of what has names, such as variables; of containers the service's own is the first.
             let place = |item: &Json| after.iter().position(|other| name_of(other) == name_of(item));
             let mut items: Vec<&Json> = answer.iter().collect();
-            match after.is_sorted_by_key(name_of) {
+            let are_containers = answer.iter().any(|item| item.get("image").is_some());
+            match !are_containers && after.is_sorted_by_key(name_of) {
                 true => items.sort_by_key(|item| name_of(item)),
                 false => items.sort_by_key(|item| place(item).unwrap_or(after.len())),
             }
-            let item = |item: &Json| stripped(item, place(item).map_or(item, |at| &after[at]), wholly);
+            let item = |item: &Json| match place(item) {
+                Some(at) => stripped(item, &after[at], wholly),
+                // A container that is gone: what ECS filled in is gone with it.
+                None if item.get("image").is_some() => stripped(item, &Json::Object(Map::new()), false),
+                None => item.clone(),
+            };
             Json::Array(items.into_iter().map(item).collect())
         }
         (Json::Array(answer), Json::Array(after)) if answer.len() == after.len() => {
@@ -65,6 +72,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::service::SECRET_VERSIONS_LABEL;
 
     #[test]
     fn what_ecs_fills_in_and_versions_are_taken_off() {
@@ -82,13 +90,15 @@ mod tests {
         let filled = &mut answer["containerDefinitions"][0];
         filled["cpu"] = 0.into();
         filled["mountPoints"] = json!([]);
+        let mut before = input("${image.api}", "1");
+        take_label(&mut before);
         let [all, _] = as_registered(&answer, &input("${image.api}", "2"));
-        assert_eq!(all, input("${image.api}", "1"));
+        assert_eq!(all, before);
 
         answer["containerDefinitions"][0]["portMappings"][0]["hostPort"] = 80.into();
         let [all, placed] = as_registered(&answer, &input("${image.api}", "2"));
-        assert_ne!(all, input("${image.api}", "1"), "nobody knows whether the port was said");
-        assert_eq!(placed, input("${image.api}", "1"));
+        assert_ne!(all, before, "nobody knows whether the port was said");
+        assert_eq!(placed, before);
     }
 
     #[test]
@@ -102,6 +112,11 @@ mod tests {
         after["containerDefinitions"][0]["image"] = "web".into();
         let [all, _] = as_registered(&containers(&["proxy", "web"]), &after);
         assert_eq!(name_of(&all["containerDefinitions"][0]), "web");
+        let gone = json!({ "containerDefinitions": [
+            { "name": "web", "image": "a" }, { "name": "proxy", "image": "p", "cpu": 0, "mountPoints": [] },
+        ]});
+        let [all, _] = as_registered(&gone, &json!({ "containerDefinitions": [{ "name": "web", "image": "a" }] }));
+        assert_eq!(all["containerDefinitions"][1], json!({ "name": "proxy", "image": "p" }));
     }
 
     #[test]

@@ -157,7 +157,7 @@ impl Service {
     /// What is told of the definition that it runs, under the condition of [`Self::fingerprint`].
     pub fn made_from(&self) -> Option<MadeFrom> {
         self.fingerprint().filter(|fingerprint| *fingerprint != Self::GIVEN_UP)?;
-        MadeFrom::read(self.definition.as_deref()?)
+        MadeFrom::read(self.definition.as_deref()?, self.revision.shown())
     }
 
     /// Whether a run set it to no tasks because its first deployment failed. The mark was written before the count was, so

@@ -23,9 +23,22 @@ pub fn definition_changes(env: &Environment, service: &Service, before: Option<&
 /// before. What an answer alone has, and what ECS fills in, is no loss.
 fn gone(before: &Json, after: &Json) -> Vec<(String, Json)> {
     let fields = |path: &str, before: &Json, after: &Json| -> Vec<(String, Json)> {
-        let lost = |key: &str| after.get(key).is_none() && !ANSWERED_ONLY.contains(&key) && key != "essential";
-        let all = before.as_object().into_iter().flatten().filter(|(key, value)| lost(key) && !is_unsaid(value));
-        all.map(|(key, value)| (join(path, key), value.clone())).collect()
+        let filled_in = |key: &str| {
+            ANSWERED_ONLY.contains(&key)
+                || key == "essential"
+                || (key == "user" && before.get("firelensConfiguration").is_some() && before["user"] == "0")
+        };
+        let all = before.as_object().into_iter().flatten();
+        all.filter(|(key, value)| after.get(key.as_str()).is_none() && !filled_in(key) && !is_unsaid(value))
+            .flat_map(|(key, value)| match value.as_object().filter(|_| key == "dockerLabels") {
+                // One by one, so that a version among them is seen to be one.
+                Some(labels) => labels
+                    .iter()
+                    .map(|(label, value)| (format!("{}.{label}", join(path, key)), value.clone()))
+                    .collect::<Vec<_>>(),
+                None => vec![(join(path, key), value.clone())],
+            })
+            .collect()
     };
     let containers = |json: &Json| json["containerDefinitions"].as_array().cloned().unwrap_or_default();
     let others = containers(after);
@@ -134,7 +147,11 @@ fn compare(path: String, before: &Json, after: &Json, found: &mut Found) {
                     None => found.push((path, None, Some(after.clone()))),
                 }
             }
-            for gone in old.iter().filter(|before| new.iter().all(|after| name_of(after) != name_of(before))) {
+            let mut gone: Vec<&Json> =
+                old.iter().filter(|before| new.iter().all(|after| name_of(after) != name_of(before))).collect();
+            // ECS does not keep their order, and a plan's id shall not hang on it.
+            gone.sort_by_key(|item| name_of(item));
+            for gone in gone {
                 found.push((join(&path, name_of(gone)), Some(gone.clone()), None));
             }
         }
@@ -255,10 +272,13 @@ mod tests {
         "containerDefinitions": [
             { "name": "api", "command": ["work"], "essential": true, "cpu": 0, "portMappings": [], "user": "" },
             { "name": "proxy", "command": ["old"] },
+            { "name": "log", "user": "0", "firelensConfiguration": {}, "dockerLabels": { SECRET_VERSIONS_LABEL: "1" } },
         ]});
-        let after = json!({ "containerDefinitions": [{ "name": "api" }] });
+        let after =
+            json!({ "containerDefinitions": [{ "name": "api" }, { "name": "log", "firelensConfiguration": {} }] });
         let paths: Vec<String> = gone(&before, &after).into_iter().map(|(path, _)| path).collect();
-        assert_eq!(paths, ["ephemeralStorage", "containerDefinitions.api.command"]);
+        let label = format!("containerDefinitions.log.dockerLabels.{SECRET_VERSIONS_LABEL}");
+        assert_eq!(paths, ["ephemeralStorage", "containerDefinitions.api.command", &label]);
     }
 
     #[test]

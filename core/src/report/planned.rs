@@ -270,8 +270,11 @@ fn rows(node: &NodeId, action: &Action, created: &BTreeSet<&str>) -> Vec<Row> {
                 row(if first { Sign::Create } else { Sign::Update }, format!("new revision of {}", register.service));
             row.note = match register.passed_over {
                 _ if first => Some("the first".to_owned()),
-                Some(PassedOver::Unknown) => Some("not compared, one of very many that differ".to_owned()),
-                Some(PassedOver::Versions) => Some("another version of an image or secret".to_owned()),
+                Some(PassedOver::Unknown) => Some("not compared, one of very many".to_owned()),
+                Some(PassedOver::Versions) if register.changes.is_empty() => {
+                    Some("another version of an image or secret".to_owned())
+                }
+                Some(PassedOver::Versions) => Some("versions not compared".to_owned()),
                 Some(PassedOver::Told) | None => None,
             };
             row.span = register.changes.iter().find_map(|change| change.span);

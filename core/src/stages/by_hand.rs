@@ -34,6 +34,8 @@ pub fn run(
         service: service.name.clone(),
         purpose: "task".to_owned(),
         input: input(service, command, &started_by, &digest(&json!([started_by, nonce])), &known),
+        // Who asked for it sees that it never began.
+        again: Vec::new(),
         revision: Value::Known(revision.to_owned()),
         container: service.name.clone(),
         command: command.to_vec(),

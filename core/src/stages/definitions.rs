@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use crate::{
     plan::{
         Ask, Changed, DesiredService, MadeFrom, PassedOver, Service as Seen, TaskDefinition, World, as_registered,
-        digest, likewise, timeless_definition,
+        digest, likewise, unversioned_definition,
     },
     service::stack_key,
     workflow::{Environment, Service},
@@ -18,37 +18,60 @@ use crate::{
 /// What must be known to say which revision is the newest of a service's family.
 pub(super) fn newest_asked(env: &Environment, service: &Service, world: &World) -> Vec<Ask> {
     let family = env.family(&service.name);
+    let families = Ask::Families { prefix: env.family("") };
+    let is_listed = world.answered.contains(&families);
     let runs_or_ran = match service.is_running() {
         true => world.service(&service.name).is_some(),
         false => world.stacks.contains_key(&env.stack_name(&stack_key(&service.name))),
     };
-    if runs_or_ran {
+    // The list may lag a moment behind. Who was killed right after registering may then register the same again, which costs
+    // nothing; but a migration is found again by its revision, and a run must not start it a second time.
+    let must_not_miss = world.reads_variables && service.before_deploy.is_some();
+    if must_not_miss || (runs_or_ran && !is_listed) {
         return vec![Ask::TaskDefinition { family }];
     }
-    // The list may lag a moment behind: who was killed right after registering may register the same again, which costs
-    // nothing.
-    let families = Ask::Families { prefix: env.family("") };
-    let there = world.answered.contains(&families) && world.families.contains(&family);
+    let there = is_listed && world.families.contains(&family);
     [families].into_iter().chain(there.then_some(Ask::TaskDefinition { family })).collect()
 }
 
-/// Takes away the questions for definitions of services that run another one, in the order in which they are read where not
-/// all are: first those that differ in more than versions, by name, so that versions have no say in which these are.
-pub fn asked_of_changed(env: &Environment, world: &World, asks: &mut BTreeSet<Ask>) -> Vec<Ask> {
-    let mut changed = Vec::new();
+/// Questions for definitions of services that run another one, in the order in which they are read where not all are.
+#[derive(Default)]
+pub struct Differing {
+    /// Those that differ in more than versions.
+    pub otherwise: Vec<Ask>,
+    /// Those that differ in versions only. Which of the others are read does not hang on these, so that a new image or secret
+    /// between a plan and its run does not change the plan's id.
+    pub in_versions: Vec<Ask>,
+}
+
+/// Takes such questions away from all. With `assumed` they are those that only an earlier step of the same plan causes.
+pub fn asked_of_differing(env: &Environment, world: &World, asks: &mut BTreeSet<Ask>, assumed: bool) -> Differing {
+    let mut differing = Differing::default();
     asks.retain(|ask| {
         let Some(service) = service_of(env, ask).filter(|service| service.is_running()) else { return true };
-        let desired = DesiredService::of(env, service, world);
-        if desired.running(world).is_some() {
+        let Some(seen) = world.service(&service.name) else { return true };
+        if !assumed && DesiredService::of(env, service, world).running(world).is_some() {
             return true;
         }
-        let timeless = digest(&timeless_definition(env, service, world));
-        let made_from = world.service(&service.name).and_then(|seen| seen.made_from());
-        changed.push((made_from.is_some_and(|made_from| made_from.timeless == timeless), ask.clone()));
+        let timeless = digest(&unversioned_definition(env, service, world));
+        match seen.made_from() {
+            Some(made_from) if made_from.timeless == timeless => differing.in_versions.push(ask.clone()),
+            _ => differing.otherwise.push(ask.clone()),
+        }
         false
     });
-    changed.sort();
-    changed.into_iter().map(|(_, ask)| ask).collect()
+    differing
+}
+
+/// How many definitions were read of services that run another one.
+pub fn differing_read(env: &Environment, world: &World) -> usize {
+    let read = |service: &&Service| {
+        service.is_running()
+            && world.answered.contains(&Ask::TaskDefinition { family: env.family(&service.name) })
+            && world.service(&service.name).is_some()
+            && DesiredService::of(env, service, world).running(world).is_none()
+    };
+    env.services.values().filter(read).count()
 }
 
 /// What those that were read tell of one that was not: what its service's revision was made from, proven by its digests,
@@ -59,7 +82,7 @@ pub fn told_of(env: &Environment, world: &World, asks: &[Ask]) -> Vec<(Ask, Pass
         let service = service_of(env, ask)?;
         let seen = world.service(&service.name)?;
         let made_from = seen.made_from()?;
-        let after = timeless_definition(env, service, world);
+        let after = unversioned_definition(env, service, world);
         let whole = DesiredService::of(env, service, world).definition.json;
         let before = if digest(&after) == made_from.timeless {
             whole
@@ -111,7 +134,7 @@ fn example<'a>(env: &Environment, service: &'a Service, world: &World) -> Option
     let newest = world.task_definitions.get(&env.family(&service.name))?.as_ref()?;
     let seen = world.service(&service.name).filter(|seen| seen.revision == newest.arn)?;
     let MadeFrom { timeless, .. } = seen.made_from()?;
-    let after = timeless_definition(env, service, world);
+    let after = unversioned_definition(env, service, world);
     let before = as_registered(&newest.json, &after).into_iter().find(|before| digest(before) == timeless)?;
     Some(Example { name: &service.name, before, after })
 }
@@ -153,11 +176,10 @@ mod tests {
         NAMES.iter().map(|name| Ask::TaskDefinition { family: env.family(name) }).collect()
     }
 
-    fn order(env: &Environment, world: &World) -> Vec<String> {
-        asked_of_changed(env, world, &mut asks(env))
-            .iter()
-            .map(|ask| service_of(env, ask).unwrap().name.clone())
-            .collect()
+    fn order(env: &Environment, world: &World) -> [Vec<String>; 2] {
+        let names = |asks: Vec<Ask>| asks.iter().map(|ask| service_of(env, ask).unwrap().name.clone()).collect();
+        let differing = asked_of_differing(env, world, &mut asks(env), false);
+        [names(differing.otherwise), names(differing.in_versions)]
     }
 
     /// Another version of the secret that all have.
@@ -166,13 +188,13 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_in_more_than_versions_comes_first_whatever_the_versions_are() {
+    fn what_differs_in_more_than_versions_is_the_same_whatever_the_versions_are() {
         let mut world = ran(["one", "one", "one"]);
-        assert!(order(&env(["one", "one", "one"]), &world).is_empty());
+        assert_eq!(order(&env(["one", "one", "one"]), &world), [vec![], vec![]] as [Vec<&str>; 2]);
         let changed = env(["one", "two", "two"]);
-        assert_eq!(order(&changed, &world), ["b", "c"]);
+        assert_eq!(order(&changed, &world), [vec!["b", "c"], vec![]]);
         newer_secret(&mut world);
-        assert_eq!(order(&changed, &world), ["b", "c", "a"]);
+        assert_eq!(order(&changed, &world), [vec!["b", "c"], vec!["a"]]);
     }
 
     #[test]
@@ -217,6 +239,9 @@ mod tests {
         world.families.insert("shop-staging-b".into());
         assert_eq!(newest_asked(&env, &env.services["a"], &world), std::slice::from_ref(&families));
         let there = Ask::TaskDefinition { family: "shop-staging-b".into() };
-        assert_eq!(newest_asked(&env, &env.services["b"], &world), [families, there]);
+        assert_eq!(newest_asked(&env, &env.services["b"], &world), [families.clone(), there]);
+        // A plan assumes that the service is there, and its family is not for that.
+        let assumed = World { answered: [families.clone()].into(), ..ran(["one"; 3]) };
+        assert_eq!(newest_asked(&env, &env.services["a"], &assumed), [families]);
     }
 }

@@ -155,7 +155,7 @@ pub(super) fn mark(
     MarkService {
         service: service.name.clone(),
         mark: format!("{}@{}", desired.fingerprint, revision_number(revision)),
-        definition: Some(made_from.to_string()),
+        definition: Some(made_from.tag(revision_number(revision))),
         scales: desired.autoscaling.bounds.is_some(),
         test_rule,
     }

@@ -10,6 +10,9 @@ use crate::{
     workflow::{Environment, OneOffTask, Service, Value},
 };
 
+/// How often a task that never began is started again.
+const BEGIN_AGAIN: usize = 2;
+
 /// When a one-off task runs. Its name is the key of the file, and what a revision remembers of a task that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -220,12 +223,15 @@ fn action(
     // A call whose answer was lost is answered with the task it started. A task that failed before is another attempt.
     // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
     let attempt = world.task_runs.get(&started_by).map_or(0, Vec::len);
-    let token = digest(&format!("{}/{started_by}/{attempt}", revision.shown()));
-    let input = input(service, &command, &started_by, &token, &known);
+    let token = |attempt: usize| digest(&format!("{}/{started_by}/{attempt}", revision.shown()));
+    let input = input(service, &command, &started_by, &token(attempt), &known);
+    let next = if running.is_some() { attempt } else { attempt + 1 };
+    let again = (next..).take(BEGIN_AGAIN).map(token).collect();
     Run {
         service: service.name.clone(),
         purpose: purpose.as_str().to_owned(),
         input,
+        again,
         revision,
         container: service.name.clone(),
         command,

@@ -254,6 +254,7 @@ async fn a_migration_that_never_began_is_started_again_where_the_reason_may_pass
         .collect();
     tokens.dedup();
     assert_eq!(tokens.len(), 2, "another attempt has another token");
+    assert_ne!(tokens[0], tokens[1]);
     assert_eq!(ran.services(), [("worker".to_owned(), 1, 1)]);
 }
 
@@ -267,4 +268,22 @@ async fn a_migration_that_cannot_begin_is_started_once_and_named() {
     assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
     let cause = failures(&ran)[0].cause.clone().unwrap_or_default();
     assert!(cause.0.starts_with("image-") || cause.0.starts_with("ecr-"), "{cause:?}");
+}
+
+#[tokio::test]
+async fn a_migration_for_which_there_is_no_capacity_waits_for_some() {
+    let Some(app) = App::with_engine(MIGRATED).await else { return };
+    let mut refused = false;
+    let ran = app
+        .run_under("staging", move |call| {
+            if call.action != "RunTask" || std::mem::replace(&mut refused, true) {
+                return Effect::Pass;
+            }
+            let message =
+                "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+            Effect::Answer(400, serde_json::json!({ "__type": "ClientException", "message": message }))
+        })
+        .await;
+    assert_eq!(ran.troubles(), NOTHING);
+    assert_eq!(one_off_tasks(&app.proxy.calls()), 2);
 }

@@ -32,7 +32,7 @@ use self::rule::{Rule, Text};
 pub use self::{
     cause::{Cause, Family, Rank},
     keys::key,
-    passing::may_pass,
+    passing::passes,
 };
 use crate::text::Foreign;
 

@@ -12,10 +12,10 @@ const PASSING: [&str; 6] = [
     "throttled",
 ];
 
-/// Whether what never began may begin if it is started again: its root is one that passes, or none was recognised.
-pub fn may_pass(found: &[Diagnosis]) -> bool {
-    let root = found.iter().find(|found| found.cause.rank < Rank::Cascade);
-    root.is_none_or(|root| PASSING.contains(&root.cause.name))
+/// Whether the root is one that passes; none where no root was recognised.
+pub fn passes(found: &[Diagnosis]) -> Option<bool> {
+    let root = found.iter().find(|found| found.cause.rank < Rank::Cascade)?;
+    Some(PASSING.contains(&root.cause.name))
 }
 
 #[cfg(test)]
@@ -23,26 +23,26 @@ mod tests {
     use super::super::{Evidence, TABLES, diagnose_all};
     use super::*;
 
-    fn passes(reason: &str) -> bool {
+    fn of(reason: &str) -> Option<bool> {
         let evidence = Evidence { at: "stoppedReason".parse().unwrap(), text: reason.into(), exit_code: None };
-        may_pass(&diagnose_all(&[evidence]))
+        passes(&diagnose_all(&[evidence]))
     }
 
     #[test]
-    fn what_passes_and_what_nobody_knows_may_begin_and_what_is_wrong_may_not() {
-        assert!(passes("Timeout waiting for network interface provisioning to complete."));
-        assert!(passes(
-            "Capacity is unavailable at this time. Please try again later or in a different availability zone"
-        ));
-        assert!(passes("a reason that no table has"));
-        assert!(passes("Task failed to start"));
+    fn what_passes_is_told_from_what_is_wrong_and_from_what_nobody_knows() {
+        assert_eq!(of("Timeout waiting for network interface provisioning to complete."), Some(true));
+        let capacity =
+            "Capacity is unavailable at this time. Please try again later or in a different availability zone";
+        assert_eq!(of(capacity), Some(true));
+        assert_eq!(of("a reason that no table has"), None);
+        assert_eq!(of("Task failed to start"), None);
         let absent = "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
                       127.0.0.1/shop@sha256:0: not found";
-        assert!(!passes(absent));
+        assert_eq!(of(absent), Some(false));
         let denied = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval \
                       failed: unable to retrieve secret from asm: AccessDeniedException: User: arn:aws:sts::111122223333:\
                       assumed-role/execution/1 is not authorized to perform: secretsmanager:GetSecretValue";
-        assert!(!passes(denied));
+        assert_eq!(of(denied), Some(false));
     }
 
     #[test]
