@@ -9,9 +9,7 @@ use runner_core::{
         TaskRun, Variable, World,
     },
     service,
-    stages::{
-        Differing, Step, asked_of_differing, asks_of_plan, differing_read, size_told_of, told_by_others, told_of,
-    },
+    stages::{Differing, Step, asked_of_differing, asks_of_plan, size_told_of, told_by_others, told_of},
 };
 use serde_json::Value as Json;
 
@@ -64,6 +62,7 @@ enum Answer {
 
 /// Asks until no step has a new question.
 pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) -> Result<(), Fault> {
+    let mut room = DEFINITIONS_AT_MOST;
     loop {
         let mut asks = open(edge, steps, world);
         let assumed = asks.is_empty();
@@ -74,21 +73,22 @@ pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) ->
             return Ok(());
         }
         let Differing { mut otherwise, mut in_versions } = asked_of_differing(edge.env, world, &mut asks, assumed);
-        let room = DEFINITIONS_AT_MOST.saturating_sub(differing_read(edge.env, world));
         let all = otherwise.len() <= room;
         let at_first = if all { otherwise.len() } else { DEFINITIONS_AT_FIRST.min(room) };
+        room -= at_first;
         asks.extend(otherwise.drain(..at_first));
-        if all && in_versions.len() <= room - at_first {
+        if all && in_versions.len() <= room {
+            room -= in_versions.len();
             asks.extend(in_versions.drain(..));
         }
         learn_all(edge, asks, world).await?;
-        pass_over(edge, otherwise, world).await?;
-        pass_over(edge, in_versions, world).await?;
+        pass_over(edge, otherwise, &mut room, world).await?;
+        pass_over(edge, in_versions, &mut room, world).await?;
     }
 }
 
 /// Of what is left of too many definitions, some more are read as long as these do not tell the others.
-async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, world: &mut World) -> Result<(), Fault> {
+async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, room: &mut usize, world: &mut World) -> Result<(), Fault> {
     let mut most = 2 * DEFINITIONS_AT_FIRST;
     while !left.is_empty() {
         for (ask, passed_over, revision) in told_of(edge.env, world, &left) {
@@ -97,11 +97,11 @@ async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, world: &mut World) -> Re
             world.task_definitions.insert(family.clone(), Some(revision));
         }
         left.retain(|ask| world.is_open(ask));
-        let room = DEFINITIONS_AT_MOST.saturating_sub(differing_read(edge.env, world));
-        if room == 0 {
+        let next: Vec<Ask> = left.drain(..left.len().min(most).min(*room)).collect();
+        if next.is_empty() {
             break;
         }
-        let next: Vec<Ask> = left.drain(..left.len().min(most).min(room)).collect();
+        *room -= next.len();
         learn_all(edge, next, world).await?;
         most *= 2;
     }

@@ -170,7 +170,7 @@ impl Before<'_> {
         self.unknown.extend(match self.unread.len() {
             0 => None,
             1 => Some(format!("the revision that {names} runs was not read")),
-            ..=NAMED => Some(format!("the revisions that {names} run were not read")),
+            2..=NAMED => Some(format!("the revisions that {names} run were not read")),
             all => Some(format!("the revisions that {names} and {} more run were not read", all - NAMED)),
         });
     }

@@ -63,17 +63,6 @@ pub fn asked_of_differing(env: &Environment, world: &World, asks: &mut BTreeSet<
     differing
 }
 
-/// How many definitions were read of services that run another one.
-pub fn differing_read(env: &Environment, world: &World) -> usize {
-    let read = |service: &&Service| {
-        service.is_running()
-            && world.answered.contains(&Ask::TaskDefinition { family: env.family(&service.name) })
-            && world.service(&service.name).is_some()
-            && DesiredService::of(env, service, world).running(world).is_none()
-    };
-    env.services.values().filter(read).count()
-}
-
 /// What those that were read tell of one that was not: what its service's revision was made from, proven by its digests,
 /// if it changes like one of them.
 pub fn told_of(env: &Environment, world: &World, asks: &[Ask]) -> Vec<(Ask, PassedOver, TaskDefinition)> {

@@ -27,7 +27,7 @@ use std::sync::LazyLock;
 
 pub use approve::approve;
 pub use bootstrap::StackStage;
-pub use definitions::{Differing, asked_of_differing, differing_read, size_told_of, told_of};
+pub use definitions::{Differing, asked_of_differing, size_told_of, told_of};
 pub use likewise::told_by_others;
 pub use pipeline::{Step, asks_of_plan, draw, pipeline};
 pub use removal::{
