@@ -21,14 +21,15 @@ pub fn as_registered(answer: &Json, after: &Json) -> [Json; 2] {
     [stripped(&answer, after, false), stripped(&answer, after, true)]
 }
 
-/// Images become those of the container of the same name.
+/// Images that we push become those of the container of the same name; one that the file refers to is no version of ours.
 fn without_versions(answer: &mut Json, after: &Json) {
     take_label(answer);
     let containers = |json: &Json| json["containerDefinitions"].as_array().cloned().unwrap_or_default();
     let wanted = containers(after);
     for container in answer.get_mut("containerDefinitions").and_then(Json::as_array_mut).into_iter().flatten() {
-        if let Some(other) = wanted.iter().find(|other| name_of(other) == name_of(container)) {
-            container["image"] = other["image"].clone();
+        let other = wanted.iter().find(|other| name_of(other) == name_of(container)).map(|other| &other["image"]);
+        if let Some(image) = other.filter(|image| image.as_str().is_some_and(|image| image.starts_with("${image."))) {
+            container["image"] = image.clone();
         }
     }
 }
