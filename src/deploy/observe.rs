@@ -50,6 +50,10 @@ pub async fn families(clients: &Clients, prefix: &str) -> Result<BTreeSet<String
 pub async fn newest_revision(clients: &Clients, family: &str) -> Result<Option<TaskDefinition>, Fault> {
     let body = json!({ "taskDefinition": family, "include": ["TAGS"] });
     match call!(clients.ecs(), describe_task_definition, body, format!("looking at task definition ({family})")) {
+        // Some endpoints go on telling of a family whose revisions are all being deleted.
+        Ok(answer) if matches!(text(&answer["taskDefinition"], "status"), "INACTIVE" | "DELETE_IN_PROGRESS") => {
+            Ok(None)
+        }
         Ok(answer) => Ok(Some(TaskDefinition::read(&answer))),
         // ECS says ClientException "Unable to describe task definition." of a family it does not know.
         Err(fault) if means(&fault, Code::Invalid) || means(&fault, Code::NotFound) => Ok(None),
