@@ -6,6 +6,7 @@ use runner_core::{
     judge::causes::{Evidence, Rank, Where, diagnose_all, passes},
     plan::{Fault, RunTask, TaskDefinition, TaskRun},
     report::{Changed, Fact, Failure},
+    stages::BEGIN_AGAIN,
     text::Foreign,
 };
 use serde_json::{Value as Json, json};
@@ -20,7 +21,7 @@ const LONGEST: Duration = Duration::from_secs(3);
 
 /// Pauses before a task that was not started, or never began, is started again. ECS does that by itself for services only.
 /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/standalone-task-create.html>
-const BEGIN_AGAIN: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+const AGAIN_AFTER: [Duration; BEGIN_AGAIN] = [Duration::from_secs(2), Duration::from_secs(10)];
 
 /// Runs the task, or goes on with the one that is under way, until its container has ended. Success is written to the
 /// revision as a tag: that is the durable mark by which no later run repeats it. One that never began, for a reason that
@@ -35,12 +36,10 @@ pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emi
         }
         None => start_patiently(clients, cluster, run, &doing, emit).await?,
     };
-    let mut again = BEGIN_AGAIN.iter().zip(&run.again);
+    let mut again = AGAIN_AFTER.iter().zip(&run.again);
     loop {
         let task = until_stopped(clients, cluster, run, &arn, deadline, &doing, emit).await?;
-        let pieces: Vec<_> = evidence::of_task(&task, &[]).iter().map(evidence::Piece::evidence).collect();
-        let may_begin = TaskRun::never_began(&task, &run.container) && passes(&diagnose_all(&pieces)) != Some(false);
-        let Some((pause, token)) = again.next().filter(|_| may_begin) else {
+        let Some((pause, token)) = again.next().filter(|_| may_begin(&task, &run.container)) else {
             return end(clients, run, &task, &doing, emit).await;
         };
         emit(Fact::Line { from: run.service.clone(), line: text(&task, "stoppedReason").into() });
@@ -52,6 +51,12 @@ pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emi
     }
 }
 
+/// Whether a task that has stopped did nothing, and may begin where it is started again.
+fn may_begin(task: &Json, container: &str) -> bool {
+    let said = || evidence::of_task(task, &[]).iter().map(evidence::Piece::evidence).collect::<Vec<_>>();
+    TaskRun::never_began(task, container) && passes(&diagnose_all(&said())) != Some(false)
+}
+
 /// Starts the task; where RunTask itself refuses for a reason that passes (no capacity of Fargate's), after a pause once
 /// more.
 async fn start_patiently(
@@ -61,7 +66,7 @@ async fn start_patiently(
     doing: &str,
     emit: Emit<'_>,
 ) -> Result<String, Fault> {
-    let mut pauses = BEGIN_AGAIN.iter();
+    let mut pauses = AGAIN_AFTER.iter();
     loop {
         let fault = match start(clients, cluster, run, doing).await {
             Err(fault) => fault,

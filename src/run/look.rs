@@ -25,14 +25,11 @@ use crate::{
 /// Questions that are one call each are asked this many at a time.
 const AT_ONCE: usize = 16;
 
-/// Of more templates than this the first are asked for, and may tell the others; then twice as many, and so on.
-const TEMPLATES_AT_FIRST: usize = 4;
+/// Of more templates or definitions so many are read first, and may tell the others; then twice as many, and so on.
+const AT_FIRST: usize = 4;
 
 /// Of more definitions than this a look reads some, and no more than this.
 const DEFINITIONS_AT_MOST: usize = 20;
-
-/// Those that are read first of so many, and may tell the others; then twice as many, and so on.
-const DEFINITIONS_AT_FIRST: usize = 4;
 
 /// A name that is not resolved by then leads nowhere.
 const LOOK_UP: Duration = Duration::from_secs(3);
@@ -74,12 +71,12 @@ pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) ->
         }
         let Differing { mut otherwise, mut in_versions } = asked_of_differing(edge.env, world, &mut asks, assumed);
         let all = otherwise.len() <= room;
-        let at_first = if all { otherwise.len() } else { DEFINITIONS_AT_FIRST.min(room) };
+        let at_first = if all { otherwise.len() } else { AT_FIRST.min(room) };
         room -= at_first;
-        asks.extend(otherwise.drain(..at_first));
+        asks.extend(questions(otherwise.drain(..at_first)));
         if all && in_versions.len() <= room {
             room -= in_versions.len();
-            asks.extend(in_versions.drain(..));
+            asks.extend(questions(in_versions.drain(..)));
         }
         learn_all(edge, asks, world).await?;
         pass_over(edge, otherwise, &mut room, world).await?;
@@ -87,30 +84,31 @@ pub(super) async fn look(edge: &Edge<'_>, steps: &[&Step], world: &mut World) ->
     }
 }
 
+fn questions(families: impl IntoIterator<Item = String>) -> impl Iterator<Item = Ask> {
+    families.into_iter().map(|family| Ask::TaskDefinition { family })
+}
+
 /// Of what is left of too many definitions, some more are read as long as these do not tell the others.
-async fn pass_over(edge: &Edge<'_>, mut left: Vec<Ask>, room: &mut usize, world: &mut World) -> Result<(), Fault> {
-    let mut most = 2 * DEFINITIONS_AT_FIRST;
+async fn pass_over(edge: &Edge<'_>, mut left: Vec<String>, room: &mut usize, world: &mut World) -> Result<(), Fault> {
+    let mut most = 2 * AT_FIRST;
     while !left.is_empty() {
-        for (ask, passed_over, revision) in told_of(edge.env, world, &left) {
-            let Ask::TaskDefinition { family } = &ask else { continue };
+        for (family, passed_over, revision) in told_of(edge.env, world, &left) {
             world.passed_over.insert(family.clone(), passed_over);
-            world.task_definitions.insert(family.clone(), Some(revision));
+            world.task_definitions.insert(family, Some(revision));
         }
-        left.retain(|ask| world.is_open(ask));
-        let next: Vec<Ask> = left.drain(..left.len().min(most).min(*room)).collect();
+        left.retain(|family| !world.passed_over.contains_key(family));
+        let next: Vec<String> = left.drain(..left.len().min(most).min(*room)).collect();
         if next.is_empty() {
             break;
         }
         *room -= next.len();
-        learn_all(edge, next, world).await?;
+        learn_all(edge, questions(next), world).await?;
         most *= 2;
     }
-    for ask in left {
-        let told = size_told_of(edge.env, world, &ask);
-        if let Ask::TaskDefinition { family } = ask {
-            world.task_definitions.extend(told.map(|told| (family.clone(), Some(told))));
-            world.passed_over.insert(family, PassedOver::Unknown);
-        }
+    for family in left {
+        let told = size_told_of(edge.env, world, &family);
+        world.task_definitions.extend(told.map(|told| (family.clone(), Some(told))));
+        world.passed_over.insert(family, PassedOver::Unknown);
     }
     Ok(())
 }
@@ -122,7 +120,7 @@ pub(super) async fn learn_all(
     world: &mut World,
 ) -> Result<(), Fault> {
     let mut asks: BTreeSet<Ask> = asks.into_iter().filter(|ask| !world.answered.contains(ask)).collect();
-    let mut most = TEMPLATES_AT_FIRST;
+    let mut most = AT_FIRST;
     while !asks.is_empty() {
         let mut later = beyond_templates(&mut asks, most);
         for answer in answers(edge, &asks, world.reads_variables).await? {

@@ -174,6 +174,11 @@ impl Proxy {
         state.calls[state.since..].to_vec()
     }
 
+    /// How many of them are this operation.
+    pub fn count(&self, action: &str) -> usize {
+        self.calls().iter().filter(|call| call.action == action).count()
+    }
+
     /// The operations among them that change something.
     pub fn writes(&self) -> Vec<String> {
         self.calls().into_iter().filter(Call::writes).map(|call| call.action).collect()

@@ -217,9 +217,9 @@ impl Before<'_> {
         }
         let name = &service.name;
         let newest = self.world.task_definitions.get(&self.env.family(name)).and_then(Option::as_ref);
-        let running = newest.filter(|newest| newest.arn == seen.revision).map(|newest| newest.json.clone());
-        let told = || seen.made_from().map(|made_from| made_from.size);
-        let Some(size) = running.or_else(told).as_ref().and_then(Size::of) else {
+        let running = newest.filter(|newest| newest.arn == seen.revision);
+        let told = || Size::of(&seen.made_from()?.size);
+        let Some(size) = running.and_then(|running| Size::of(&running.json)).or_else(told) else {
             self.unread.push(name.clone());
             return;
         };

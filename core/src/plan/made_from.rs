@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{World, digest, timeless_definition};
+use super::{DesiredService, World, digest, seen::said_of_revision, timeless_definition};
 use crate::{
     service::SECRET_VERSIONS_LABEL,
     workflow::{Environment, Service},
@@ -20,10 +20,13 @@ pub struct MadeFrom {
 }
 
 impl MadeFrom {
-    /// From the definition that the file and the world make, and its digest.
-    pub fn of(env: &Environment, service: &Service, world: &World, definition: &Json, whole: &str) -> Self {
-        let timeless = digest(&unversioned_definition(env, service, world));
-        Self { whole: whole.to_owned(), timeless, size: size_of(definition) }
+    /// From the definition that the file and the world make.
+    pub fn of(env: &Environment, service: &Service, world: &World, desired: &DesiredService) -> Self {
+        Self {
+            whole: desired.definition_digest.clone(),
+            timeless: digest(&unversioned_definition(env, service, world)),
+            size: size_of(&desired.definition.json),
+        }
     }
 
     /// As a tag's value, of a revision by its number: digests and sizes between slashes, at most the 256 characters that ECS
@@ -38,13 +41,9 @@ impl MadeFrom {
         format!("{}@{revision}", parts.join("/"))
     }
 
-    /// From a tag's value, where it is about this revision: another runner's deployment leaves the tag as it is.
+    /// From a tag's value, where it is about this revision.
     pub fn read(tag: &str, revision: &str) -> Option<Self> {
-        let (told, of) = tag.rsplit_once('@')?;
-        if revision.rsplit(':').next() != Some(of) {
-            return None;
-        }
-        let mut parts = told.split('/');
+        let mut parts = said_of_revision(tag, revision)?.split('/');
         let (whole, timeless) = (parts.next()?.to_owned(), parts.next()?.to_owned());
         let size = SIZE.iter().zip(parts).filter(|(_, part)| !part.is_empty());
         let mut definition = json!({});

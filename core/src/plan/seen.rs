@@ -149,9 +149,7 @@ impl Service {
     /// The mark's fingerprint, where the service still runs the revision that the mark names: after a rollback it does
     /// not, though the tag stays.
     pub fn fingerprint(&self) -> Option<&str> {
-        let (fingerprint, marked) = self.mark.as_deref()?.split_once('@')?;
-        let revision = self.revision.shown();
-        (revision.rsplit(':').next() == Some(marked)).then_some(fingerprint)
+        said_of_revision(self.mark.as_deref()?, self.revision.shown())
     }
 
     /// What is told of the definition that it runs, under the condition of [`Self::fingerprint`].
@@ -196,6 +194,13 @@ impl Service {
             && self.running >= self.desired
             && self.primary().is_some_and(|primary| primary.rollout == Rollout::Completed)
     }
+}
+
+/// What a tag's value, `SAID@NUMBER`, says where its number is that of this revision: whoever deploys another one may leave
+/// the tag as it is.
+pub(super) fn said_of_revision<'a>(tag: &'a str, revision: &str) -> Option<&'a str> {
+    let (said, number) = tag.rsplit_once('@')?;
+    (revision.rsplit(':').next() == Some(number)).then_some(said)
 }
 
 /// A task-definition revision as it was seen.

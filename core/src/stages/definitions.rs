@@ -8,10 +8,10 @@ use serde_json::Value as Json;
 
 use crate::{
     plan::{
-        Ask, Changed, DesiredService, MadeFrom, PassedOver, Service as Seen, TaskDefinition, World, as_registered,
-        digest, likewise, unversioned_definition,
+        Ask, Changed, DesiredService, Known, MadeFrom, PassedOver, Service as Seen, TaskDefinition, World,
+        as_registered, digest, likewise, unversioned_definition,
     },
-    service::stack_key,
+    service::{self, stack_key},
     workflow::{Environment, Service},
 };
 
@@ -34,62 +34,63 @@ pub(super) fn newest_asked(env: &Environment, service: &Service, world: &World) 
     [families].into_iter().chain(there.then_some(Ask::TaskDefinition { family })).collect()
 }
 
-/// Questions for definitions of services that run another one, in the order in which they are read where not all are.
+/// Families of services that run another definition, in the order in which they are read where not all are.
 #[derive(Default)]
 pub struct Differing {
     /// Those that differ in more than versions.
-    pub otherwise: Vec<Ask>,
+    pub otherwise: Vec<String>,
     /// Those that differ in versions only. Which of the others are read does not hang on these, so that a new image or secret
     /// between a plan and its run does not change the plan's id.
-    pub in_versions: Vec<Ask>,
+    pub in_versions: Vec<String>,
 }
 
-/// Takes such questions away from all. With `assumed` they are those that only an earlier step of the same plan causes.
+/// Takes the questions for them away. With `assumed` they are those that only an earlier step of the same plan causes.
 pub fn asked_of_differing(env: &Environment, world: &World, asks: &mut BTreeSet<Ask>, assumed: bool) -> Differing {
     let mut differing = Differing::default();
     asks.retain(|ask| {
-        let Some(service) = service_of(env, ask).filter(|service| service.is_running()) else { return true };
+        let Ask::TaskDefinition { family } = ask else { return true };
+        let Some(service) = service_of(env, family).filter(|service| service.is_running()) else { return true };
         let Some(seen) = world.service(&service.name) else { return true };
         if !assumed && DesiredService::of(env, service, world).running(world).is_some() {
             return true;
         }
         let timeless = digest(&unversioned_definition(env, service, world));
         match seen.made_from() {
-            Some(made_from) if made_from.timeless == timeless => differing.in_versions.push(ask.clone()),
-            _ => differing.otherwise.push(ask.clone()),
+            Some(made_from) if made_from.timeless == timeless => differing.in_versions.push(family.clone()),
+            _ => differing.otherwise.push(family.clone()),
         }
         false
     });
     differing
 }
 
-/// What those that were read tell of one that was not: what its service's revision was made from, proven by its digests,
-/// if it changes like one of them.
-pub fn told_of(env: &Environment, world: &World, asks: &[Ask]) -> Vec<(Ask, PassedOver, TaskDefinition)> {
+/// What those that were read tell of families that were not: what the service's revision was made from, proven by its
+/// digests, if it changes like one of them.
+pub fn told_of(env: &Environment, world: &World, families: &[String]) -> Vec<(String, PassedOver, TaskDefinition)> {
     let examples: Vec<Example> = env.services.values().filter_map(|service| example(env, service, world)).collect();
-    let told = asks.iter().filter_map(|ask| {
-        let service = service_of(env, ask)?;
+    let told = families.iter().filter_map(|family| {
+        let service = service_of(env, family)?;
         let seen = world.service(&service.name)?;
         let made_from = seen.made_from()?;
         let after = unversioned_definition(env, service, world);
-        let whole = DesiredService::of(env, service, world).definition.json;
+        let whole = || service::definition(env, service, &Known { env, world }).json;
         let before = if digest(&after) == made_from.timeless {
-            whole
+            whole()
         } else {
             examples.iter().find_map(|example| {
-                let of = |after| likewise(example.changed(), after, &service.name);
-                (digest(&of(&after)) == made_from.timeless).then(|| of(&whole))
+                let of = |after: &Json| likewise(example.changed(), after, &service.name);
+                (digest(&of(&after)) == made_from.timeless).then(|| of(&whole()))
             })?
         };
         let passed_over = if digest(&before) == made_from.whole { PassedOver::Told } else { PassedOver::Versions };
-        Some((ask.clone(), passed_over, revision(seen, made_from.whole, before)))
+        Some((family.clone(), passed_over, revision(seen, made_from.whole, before)))
     });
     told.collect()
 }
 
 /// What is known of one that nobody tells of: its size.
-pub fn size_told_of(env: &Environment, world: &World, ask: &Ask) -> Option<TaskDefinition> {
-    let seen = world.service(&service_of(env, ask)?.name)?;
+pub fn size_told_of(env: &Environment, world: &World, family: &str) -> Option<TaskDefinition> {
+    let seen = world.service(&service_of(env, family)?.name)?;
     let MadeFrom { whole, size, .. } = seen.made_from()?;
     Some(revision(seen, whole, size))
 }
@@ -120,7 +121,11 @@ impl Example<'_> {
 
 /// Of a service whose newest revision was read and is the one that it runs, and which is known to be what we registered.
 fn example<'a>(env: &Environment, service: &'a Service, world: &World) -> Option<Example<'a>> {
-    let newest = world.task_definitions.get(&env.family(&service.name))?.as_ref()?;
+    let family = env.family(&service.name);
+    if world.passed_over.contains_key(&family) {
+        return None;
+    }
+    let newest = world.task_definitions.get(&family)?.as_ref()?;
     let seen = world.service(&service.name).filter(|seen| seen.revision == newest.arn)?;
     let MadeFrom { timeless, .. } = seen.made_from()?;
     let after = unversioned_definition(env, service, world);
@@ -128,8 +133,7 @@ fn example<'a>(env: &Environment, service: &'a Service, world: &World) -> Option
     Some(Example { name: &service.name, before, after })
 }
 
-fn service_of<'a>(env: &'a Environment, ask: &Ask) -> Option<&'a Service> {
-    let Ask::TaskDefinition { family } = ask else { return None };
+fn service_of<'a>(env: &'a Environment, family: &str) -> Option<&'a Service> {
     env.services.get(family.strip_prefix(&env.family(""))?)
 }
 
@@ -166,7 +170,7 @@ mod tests {
     }
 
     fn order(env: &Environment, world: &World) -> [Vec<String>; 2] {
-        let names = |asks: Vec<Ask>| asks.iter().map(|ask| service_of(env, ask).unwrap().name.clone()).collect();
+        let names = |all: Vec<String>| all.iter().map(|family| service_of(env, family).unwrap().name.clone()).collect();
         let differing = asked_of_differing(env, world, &mut asks(env), false);
         [names(differing.otherwise), names(differing.in_versions)]
     }
@@ -195,12 +199,10 @@ mod tests {
         // Only that of `a` was read.
         world.task_definitions.retain(|family, _| *family == families[0]);
         let told = |env: &Environment, world: &World| -> Vec<(PassedOver, bool)> {
-            let all: Vec<Ask> = asks(env).into_iter().skip(1).collect();
-            let is_run = |ask: &Ask, told: &TaskDefinition| {
-                let Ask::TaskDefinition { family } = ask else { return false };
+            let is_run = |family: &String, told: &TaskDefinition| {
                 run[families.iter().position(|it| it == family).unwrap()] == told.json
             };
-            told_of(env, world, &all).iter().map(|(ask, how, told)| (*how, is_run(ask, told))).collect()
+            told_of(env, world, &families[1..]).iter().map(|(family, how, told)| (*how, is_run(family, told))).collect()
         };
         assert_eq!(told(&env(["two", "two", "two"]), &world), [(PassedOver::Told, true); 2]);
         assert_eq!(

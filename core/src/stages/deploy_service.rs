@@ -150,12 +150,10 @@ pub(super) fn mark(
         true => Some((Known { env, world }).test_rule(&service.name)),
         false => had.then(|| String::new().into()),
     };
-    let (definition, whole) = (&desired.definition.json, &desired.definition_digest);
-    let made_from = MadeFrom::of(env, service, world, definition, whole);
     MarkService {
         service: service.name.clone(),
         mark: format!("{}@{}", desired.fingerprint, revision_number(revision)),
-        definition: Some(made_from.tag(revision_number(revision))),
+        definition: Some(MadeFrom::of(env, service, world, desired).tag(revision_number(revision))),
         scales: desired.autoscaling.bounds.is_some(),
         test_rule,
     }

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// How often a task that never began is started again.
-const BEGIN_AGAIN: usize = 2;
+pub const BEGIN_AGAIN: usize = 2;
 
 /// When a one-off task runs. Its name is the key of the file, and what a revision remembers of a task that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

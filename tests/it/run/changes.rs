@@ -197,7 +197,7 @@ async fn a_change_of_every_services_stack_is_read_off_a_few_of_them() {
         "s7: { build: { context: ./app }, cpu: 256, execute-command: true",
     );
     let plan = app.plan("staging").await;
-    let read = app.proxy.calls().into_iter().filter(|call| call.action == "GetTemplate").count();
+    let read = app.proxy.count("GetTemplate");
     assert!(read <= 8, "{read} templates were read");
     let retention = plan.changes().filter(|(_, change)| change.property == "RetentionInDays").map(|(_, change)| {
         let value = |value: &Option<Json>| value.as_ref().and_then(Json::as_u64);
@@ -220,10 +220,6 @@ fn workers(count: usize, own: impl Fn(usize) -> String) -> String {
     file
 }
 
-fn count(app: &App, action: &str) -> usize {
-    app.proxy.calls().into_iter().filter(|call| call.action == action).count()
-}
-
 /// What a plan says of each new revision: properties that differ, and what it was made from where it was not read.
 fn revisions(plan: &Plan) -> Vec<(String, Vec<String>, Option<PassedOver>)> {
     let registered = plan.actions().filter_map(|(_, action)| match action {
@@ -244,14 +240,14 @@ async fn definitions_of_very_many_services_are_read_off_a_few_of_them() {
     let mut app = App::new(&with("one")).await;
     app.variables = [("TOKEN".to_owned(), "one".to_owned())].into();
     assert!(revisions(&app.plan("staging").await).iter().all(|(.., passed_over)| passed_over.is_none()));
-    assert_eq!(count(&app, "ListTaskDefinitionFamilies"), 1, "all that are not there at once");
-    assert_eq!(count(&app, "DescribeTaskDefinition"), 0);
+    assert_eq!(app.proxy.count("ListTaskDefinitionFamilies"), 1, "all that are not there at once");
+    assert_eq!(app.proxy.count("DescribeTaskDefinition"), 0);
     assert_eq!(app.run("staging").await.troubles(), NOTHING);
 
     // One changes otherwise too: nobody can tell that of it.
     app.file = with("two").replace("NAME: s13", "NAME: other");
     let found = revisions(&app.plan("staging").await);
-    assert!(count(&app, "DescribeTaskDefinition") <= 4 + 8, "{}", count(&app, "DescribeTaskDefinition"));
+    assert!(app.proxy.count("DescribeTaskDefinition") <= 4 + 8, "{}", app.proxy.count("DescribeTaskDefinition"));
     assert_eq!(found.len(), MANY);
     let own = |name: &str| format!("containerDefinitions.{name}.environment");
     for (name, mut properties, passed_over) in found {
@@ -275,7 +271,7 @@ async fn definitions_of_very_many_services_are_read_off_a_few_of_them() {
     put.send().await.unwrap();
     let plan = app.plan("staging").await;
     let versions = revisions(&plan).iter().filter(|it| it.2 == Some(PassedOver::Versions)).count();
-    assert_eq!((count(&app, "DescribeTaskDefinition"), versions), (0, MANY));
+    assert_eq!((app.proxy.count("DescribeTaskDefinition"), versions), (0, MANY));
 }
 
 #[tokio::test]
@@ -287,7 +283,7 @@ async fn of_very_many_definitions_that_differ_each_in_its_way_a_plan_reads_some_
     let own = |index| format!("cpu: 512, memory: 1024, environment: {{ TIER: \"{}\" }}", index * index + 7);
     app.file = workers(MANY, own);
     let plan = app.plan("staging").await;
-    assert_eq!(count(&app, "DescribeTaskDefinition"), 20);
+    assert_eq!(app.proxy.count("DescribeTaskDefinition"), 20);
     let found = revisions(&plan);
     let unknown: Vec<_> = found.iter().filter(|it| it.2 == Some(PassedOver::Unknown)).collect();
     assert_eq!((found.len(), unknown.len()), (MANY, MANY - 20));

@@ -165,11 +165,6 @@ services:
   worker: { build: { context: ./app }, cpu: 256, memory: 512, before-deploy: { command: [rails, \"db:migrate\"] } }
 ";
 
-/// Tasks that were started beside services.
-fn one_off_tasks(calls: &[Call]) -> usize {
-    calls.iter().filter(|call| call.action == "RunTask").count()
-}
-
 #[tokio::test]
 async fn a_failed_migration_stops_the_line() {
     let file = MIGRATED.replace("build: { context: ./app }", "image: { layout: ./image }");
@@ -189,7 +184,7 @@ async fn a_failed_migration_stops_the_line() {
     assert_eq!(services.service_arns(), NOTHING, "nothing was rolled out");
     // It is tried again, since it failed.
     assert_eq!(app.run("staging").await.outcome.exit_code, 1);
-    assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
+    assert_eq!(app.proxy.count("RunTask"), 1);
 }
 
 #[tokio::test]
@@ -207,10 +202,10 @@ async fn a_migration_runs_once_whatever_is_killed() {
             () = app.proxy.holds() => child.kill().await.unwrap(),
             status = child.wait() => panic!("it ended before {action}: {status:?}"),
         }
-        assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
+        assert_eq!(app.proxy.count("RunTask"), 1);
         let ran = app.run("staging").await;
         assert_eq!(ran.troubles(), NOTHING, "killed at {action}");
-        assert_eq!(one_off_tasks(&app.proxy.calls()), 0, "killed at {action}, it ran again");
+        assert_eq!(app.proxy.count("RunTask"), 0, "killed at {action}, it ran again");
         assert!(
             ran.changed().contains(&"ran before-deploy of worker: rails db:migrate".to_owned()),
             "killed at {action}: {:?}",
@@ -265,7 +260,7 @@ async fn a_migration_that_cannot_begin_is_started_once_and_named() {
         "CannotPullContainerError: The task cannot pull the image from the registry: 127.0.0.1/shop: not found";
     let ran = app.run_under("staging", never_begins(9, absent)).await;
     assert_eq!(ran.outcome.exit_code, 1);
-    assert_eq!(one_off_tasks(&app.proxy.calls()), 1);
+    assert_eq!(app.proxy.count("RunTask"), 1);
     let cause = failures(&ran)[0].cause.clone().unwrap_or_default();
     assert!(cause.0.starts_with("image-") || cause.0.starts_with("ecr-"), "{cause:?}");
 }
@@ -285,5 +280,5 @@ async fn a_migration_for_which_there_is_no_capacity_waits_for_some() {
         })
         .await;
     assert_eq!(ran.troubles(), NOTHING);
-    assert_eq!(one_off_tasks(&app.proxy.calls()), 2);
+    assert_eq!(app.proxy.count("RunTask"), 2);
 }

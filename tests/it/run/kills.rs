@@ -130,8 +130,7 @@ async fn a_service_whose_creation_was_not_answered_is_taken_for_created() {
     let app = fresh(SMALL).await;
     let ran = app.run_under("staging", once(0, |call| call.action == "CreateService", || Effect::Lose)).await;
     assert_eq!(ran.troubles(), NOTHING);
-    let created = app.proxy.calls().into_iter().filter(|call| call.action == "CreateService").count();
-    assert_eq!(created, 3, "one of two was asked for twice");
+    assert_eq!(app.proxy.count("CreateService"), 3, "one of two was asked for twice");
     ends_well_or_says_why(&app, &ran, &expected, "lost").await;
 }
 
