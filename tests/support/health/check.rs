@@ -73,6 +73,8 @@ pub(super) struct Target {
     pub(super) since: Instant,
     /// ECS takes it out.
     pub(super) stopping: bool,
+    /// That it is unhealthy was told.
+    pub(super) told_unhealthy: bool,
     health: Health,
     /// Checks in a row.
     good: u32,
@@ -212,6 +214,7 @@ impl Target {
             next: Instant::now(),
             since: Instant::now(),
             stopping: false,
+            told_unhealthy: false,
             health: Health::Registering,
             good: 0,
             bad: 0,

@@ -43,6 +43,8 @@ use super::{
 pub const COMPRESSED: u32 = 50;
 /// Between looks at what runs.
 const PAUSE: Duration = Duration::from_millis(100);
+/// By then a target is stopped though nobody looks.
+const UNSEEN: Duration = Duration::from_secs(4);
 
 /// What is known of a service.
 #[derive(Default)]
@@ -253,7 +255,10 @@ async fn round(clients: &Clients, engine: &Engine, state: &Mutex<State>, cluster
         let grace = compressed(service.health_check_grace_period_seconds().unwrap_or_default());
         let mut doomed = Vec::new();
         for (arn, target) in targets.iter_mut().filter(|(_, target)| target.service == name) {
-            if target.is_unhealthy() && !target.stopping && target.since.elapsed() >= grace {
+            // AWS tells of an unhealthy target for seconds, which pass here at once: until somebody has seen it.
+            let seen =
+                target.told_unhealthy || target.check.group().is_none() || target.since.elapsed() >= grace + UNSEEN;
+            if target.is_unhealthy() && !target.stopping && target.since.elapsed() >= grace && seen {
                 target.stopping = true;
                 known.tell(format!("(service {name}) has stopped 1 running tasks: (task {}).", id(arn)));
                 ended.insert(arn.clone(), target.check.ended());

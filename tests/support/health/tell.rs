@@ -107,9 +107,10 @@ impl State {
     }
 
     /// DescribeTargetHealth's answer.
-    pub(super) fn tell_targets(&self, group: &str) -> String {
-        let targets = self.targets.values().filter(|target| target.check.group() == Some(group));
+    pub(super) fn tell_targets(&mut self, group: &str) -> String {
+        let targets = self.targets.values_mut().filter(|target| target.check.group() == Some(group));
         let members = targets.map(|target| {
+            target.told_unhealthy |= target.is_unhealthy();
             let (state, reason, words) = target.told();
             let more = match reason {
                 "" => String::new(),
