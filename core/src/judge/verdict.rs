@@ -126,6 +126,8 @@ pub struct Watch {
     missing: u32,
     /// How many looks showed ours stopped without telling why.
     stopped: u32,
+    /// How many looks in a row showed ours failed and still the primary, with another to go back to.
+    fallen: u32,
     /// How many looks in a row did not show ours, though they might have.
     unseen: u32,
     /// How many looks in a row showed that all serve, after ours was told to be successful.
@@ -163,6 +165,7 @@ impl Watch {
             serving: 0,
             missing: 0,
             stopped: 0,
+            fallen: 0,
             unseen: 0,
             counted: 0,
         }
@@ -336,9 +339,16 @@ impl Watch {
         // A way back may take up the deployment of before under its own id.
         let back = |primary: &Deployment| self.failed.is_some() || rolls_back(primary);
         let primary = primary.filter(|primary| back(primary) || !self.older.contains(&primary.id))?;
+        let fell = primary.id == ours && primary.rollout == Rollout::Failed;
+        self.fallen = if fell { self.fallen + 1 } else { 0 };
         if primary.id == ours {
             return match primary.rollout {
-                Rollout::Failed if self.first || primary.desired == 0 || service.deployments.len() == 1 => {
+                // Where it ends so, nothing of it is desired any more; but the way back may begin a moment later.
+                Rollout::Failed
+                    if self.first
+                        || service.deployments.len() == 1
+                        || (primary.desired == 0 && self.fallen >= SURE - 1) =>
+                {
                     Some(Ending {
                         verdict: Verdict::Failed,
                         reason: self.failed.clone().unwrap_or_default(),

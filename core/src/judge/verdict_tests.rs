@@ -152,6 +152,20 @@ fn a_first_deployment_that_fails_has_failed() {
 }
 
 #[test]
+fn a_way_back_that_begins_a_moment_after_the_failure_is_waited_for() {
+    let old = |status| deployment("d1", status, OLD, Rollout::Completed, "");
+    let failed = |status| Deployment { desired: 0, ..deployment("d2", status, NEW, Rollout::Failed, "tasks failed") };
+    let mut watch = Watch::new(NEW, false);
+    assert_eq!(verdict(&mut watch, &service(2, vec![failed("PRIMARY"), old("ACTIVE")])), None);
+    let mut stays = watch.clone();
+    let back = service(2, vec![old("PRIMARY"), failed("ACTIVE")]);
+    assert_eq!(verdict(&mut watch, &back), Some(Verdict::RolledBack));
+
+    let seen = service(2, vec![failed("PRIMARY"), old("ACTIVE")]);
+    assert_eq!(verdict(&mut stays, &seen), Some(Verdict::Failed), "nothing brings it back");
+}
+
+#[test]
 fn an_old_answer_that_does_not_show_the_deployment_decides_nothing() {
     let mut watch = Watch::new(NEW, false);
     assert_eq!(verdict(&mut watch, &service(2, vec![deployment("d1", "PRIMARY", OLD, Rollout::Completed, "")])), None);

@@ -19,8 +19,11 @@ use tokio::{
 
 use super::{Engine, compressed};
 
-/// Two processors are everybody's: a check may take so long even where its compressed time-out is shorter.
-const LEAST: Duration = Duration::from_millis(150);
+/// Two processors are everybody's: a check may take so long even where its compressed time-out is shorter. Else a busy
+/// machine would be taken for a task that ails.
+const LEAST: Duration = Duration::from_secs(1);
+/// Where there is nothing to ask.
+const AT_ONCE: Duration = Duration::from_millis(150);
 
 /// How the tasks of a service are asked.
 pub(super) struct Check {
@@ -109,7 +112,7 @@ impl Check {
         let containers = answer.task_definition()?.container_definitions();
         let checked = containers.iter().find_map(|container| Some((container.name()?, container.health_check()?)));
         let Some((name, it)) = checked else {
-            let (interval, timeout, start) = (LEAST, LEAST, Duration::ZERO);
+            let (interval, timeout, start) = (AT_ONCE, AT_ONCE, Duration::ZERO);
             return Some(Self { how: How::Nothing, interval, timeout, start, healthy: 1, unhealthy: 1 });
         };
         let words = match it.command().split_first() {
@@ -120,7 +123,7 @@ impl Check {
             how: How::Command { container: name.to_owned(), words },
             interval: compressed(it.interval().unwrap_or(30)),
             // A process is to be started for it.
-            timeout: compressed(it.timeout().unwrap_or(5)).max(LEAST * 4),
+            timeout: compressed(it.timeout().unwrap_or(5)).max(LEAST * 5),
             start: compressed(it.start_period().unwrap_or_default()),
             healthy: 1,
             unhealthy: it.retries().and_then(|retries| retries.try_into().ok()).unwrap_or(3),

@@ -21,7 +21,8 @@ use std::{
 };
 
 use aws_sdk_ecs::types::{
-    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, DesiredStatus, Service as Seen, Task,
+    Deployment, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentRolloutState, DesiredStatus,
+    Service as Seen, Task,
 };
 use futures_util::future::join_all;
 use runner::aws::Clients;
@@ -30,7 +31,7 @@ use tokio::{sync::watch, task::AbortHandle, time::Instant};
 
 pub use self::engine::Engine;
 use self::{
-    check::{Check, Target},
+    check::{Check, Got, Target},
     engine::Container,
 };
 use super::{
@@ -55,7 +56,7 @@ struct Service {
     events: Vec<Json>,
     /// Deployments, all of whose tasks were healthy at once.
     good: BTreeSet<String>,
-    /// Those of them that were seen to lack a task after that.
+    /// Those of them of which users brought a task down.
     down: BTreeSet<String>,
     /// Deployments that may start the rest of their tasks.
     opened: BTreeSet<String>,
@@ -239,10 +240,16 @@ async fn round(clients: &Clients, engine: &Engine, state: &Mutex<State>, cluster
         (arn, outcome)
     });
     let asked = join_all(asked).await;
-    let (doomed, opens, used) = {
+    let answered = asked.iter().filter(|(_, outcome)| outcome.is_ok()).map(|(arn, _)| arn);
+    let down = brought_down(state, name, &service, answered).await;
+    let (doomed, opens) = {
         let mut state = state.lock().unwrap();
-        let State { services, targets, containers, ended, used } = &mut *state;
+        let State { services, targets, containers, ended, .. } = &mut *state;
         let Some(known) = services.get_mut(name) else { return };
+        for arn in down {
+            known.down.extend(primary(&service).and_then(Deployment::id).map(str::to_owned));
+            targets.entry(arn).and_modify(|target| target.stopping = true);
+        }
         for (arn, outcome) in asked {
             let Some(target) = targets.get_mut(&arn) else { continue };
             if let (Some(reason), Some(group)) = (target.saw(outcome), target.check.group()) {
@@ -267,14 +274,8 @@ async fn round(clients: &Clients, engine: &Engine, state: &Mutex<State>, cluster
             }
         }
         let opens = known.follow(&service, targets.values().filter(|target| target.service == name));
-        let serves = known.serves(&service);
-        let healthy = targets.values().filter(|target| target.service == name && target.is_healthy());
-        let used: Vec<_> = healthy.filter(|_| *used && serves).map(|target| target.address).collect();
-        (doomed, opens, used)
+        (doomed, opens)
     };
-    for address in used {
-        check::get(&address, "/", Duration::from_secs(1)).await;
-    }
     for container in doomed {
         let engine = engine.clone();
         // The container's end is told by the engine's events; nobody waits for it here.
@@ -283,6 +284,31 @@ async fn round(clients: &Clients, engine: &Engine, state: &Mutex<State>, cluster
     if opens {
         open(clients, cluster, name).await;
     }
+}
+
+/// Users ask the tasks of a complete deployment that have just answered their check, before anybody is told that these
+/// are healthy: else it would be chance whether a look comes between. Those that did not live through it.
+async fn brought_down(
+    state: &Mutex<State>,
+    name: &str,
+    service: &Seen,
+    answered: impl Iterator<Item = &String>,
+) -> Vec<String> {
+    let asked: Vec<_> = {
+        let State { services, targets, used, .. } = &*state.lock().unwrap();
+        let serving = primary(service).filter(|primary| *used && services[name].serves(primary));
+        let serving = serving.and_then(Deployment::task_definition);
+        let of_it = answered.filter_map(|arn| Some((arn, targets.get(arn)?)));
+        let of_it = of_it.filter(|(_, target)| Some(&*target.revision) == serving);
+        of_it.map(|(arn, target)| (arn.clone(), target.address)).collect()
+    };
+    let mut down = Vec::new();
+    for (arn, address) in asked {
+        if let Got::Broken = check::get(&address, "/", Duration::from_secs(1)).await {
+            down.push(arn);
+        }
+    }
+    down
 }
 
 /// Takes up the tasks that are new: each is asked as its target group, else its own container, says when it comes.
@@ -307,18 +333,16 @@ async fn register(clients: &Clients, state: &Mutex<State>, name: &str, service: 
 
 impl Service {
     /// Whether the newest deployment is complete, for the emulator and for ECS.
-    fn serves(&self, service: &Seen) -> bool {
-        let primary = service.deployments().iter().find(|one| one.status() == Some("PRIMARY"));
-        primary.is_some_and(|primary| {
-            primary.rollout_state() == Some(&DeploymentRolloutState::Completed)
-                && primary.id().is_some_and(|id| self.good.contains(id))
-        })
+    fn serves(&self, primary: &Deployment) -> bool {
+        primary.rollout_state() == Some(&DeploymentRolloutState::Completed)
+            && primary.id().is_some_and(|id| self.good.contains(id))
     }
 
     /// Keeps what is good; whether the deployment may now start the rest of its tasks.
     fn follow<'a>(&mut self, service: &Seen, targets: impl Iterator<Item = &'a Target>) -> bool {
-        let primary = service.deployments().iter().find(|one| one.status() == Some("PRIMARY"));
-        let Some((primary, id)) = primary.and_then(|primary| Some((primary, primary.id()?))) else { return false };
+        let Some((primary, id)) = primary(service).and_then(|primary| Some((primary, primary.id()?))) else {
+            return false;
+        };
         let ours: Vec<_> = targets.filter(|target| Some(&*target.revision) == primary.task_definition()).collect();
         let healthy = ours.iter().filter(|target| target.is_healthy()).count();
         if healthy > 0 && healthy >= usize::try_from(service.desired_count()).unwrap_or_default() {
@@ -327,6 +351,11 @@ impl Service {
         let held_back = primary.rollout_state() == Some(&DeploymentRolloutState::InProgress);
         held_back && healthy > 0 && healthy == ours.len() && self.opened.insert(id.to_owned())
     }
+}
+
+/// The newest deployment.
+fn primary(service: &Seen) -> Option<&Deployment> {
+    service.deployments().iter().find(|one| one.status() == Some("PRIMARY"))
 }
 
 /// The service, and its tasks that run.

@@ -18,7 +18,6 @@ impl State {
     pub(super) fn tell_services(&mut self, json: &mut Json) {
         for told in json["services"].as_array_mut().into_iter().flatten() {
             let Some(name) = told["serviceName"].as_str().map(str::to_owned) else { continue };
-            self.keep_used(&name, told);
             let Some(service) = self.services.get(&name) else { continue };
             if service.configuration.is_object() {
                 told["deploymentConfiguration"] = service.configuration.clone();
@@ -26,16 +25,18 @@ impl State {
             let mut events = service.events.clone();
             events.extend(told["events"].as_array().into_iter().flatten().cloned());
             for deployment in told["deployments"].as_array_mut().into_iter().flatten() {
+                // Where users ask, a rollout is told to be complete when they have brought a task of it down.
                 let awaits = self.used && deployment["status"] == "PRIMARY";
-                let is_good = |id| service.good.contains(id) && (!awaits || service.down.contains(id));
-                let good = deployment["id"].as_str().is_some_and(is_good);
-                if good || deployment["rolloutState"] != "COMPLETED" || deployment["desiredCount"] == 0 {
+                let id = deployment["id"].as_str().unwrap_or_default();
+                let (good, down) = (service.good.contains(id), service.down.contains(id));
+                let told = good && (down || !awaits);
+                if told || deployment["rolloutState"] != "COMPLETED" || deployment["desiredCount"] == 0 {
                     continue;
                 }
                 let failed = self.failed(deployment["taskDefinition"].as_str().unwrap_or_default());
                 deployment["failedTasks"] = failed.into();
                 let (state, reason) = match failed {
-                    FAILED.. => ("FAILED", "ECS deployment circuit breaker: tasks failed to start."),
+                    FAILED.. if !good => ("FAILED", "ECS deployment circuit breaker: tasks failed to start."),
                     _ => ("IN_PROGRESS", "ECS deployment in progress."),
                 };
                 deployment["rolloutState"] = state.into();
@@ -43,18 +44,6 @@ impl State {
             }
             events.sort_by(|one, other| at(other).total_cmp(&at(one)));
             told["events"] = events.into();
-        }
-    }
-
-    /// Where users ask, a rollout is told to be complete when they have brought a task of it down: else it would be
-    /// chance whether a look comes before them.
-    fn keep_used(&mut self, name: &str, told: &Json) {
-        let Some(service) = self.services.get_mut(name) else { return };
-        let down = told["runningCount"].as_u64() < told["desiredCount"].as_u64();
-        for deployment in told["deployments"].as_array().into_iter().flatten() {
-            if let Some(id) = deployment["id"].as_str().filter(|id| down && service.good.contains(*id)) {
-                service.down.insert(id.to_owned());
-            }
         }
     }
 
