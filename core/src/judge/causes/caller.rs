@@ -98,6 +98,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Any(&[Has("expiredtoken"), Has("expired token")])),
             Certain(Has("security token included in the request is expired")),
             Certain(Has("authorization token has expired")),
+            Certain(Has("token has expired and refresh failed")),
             Likely(Together(&[
                 OF_AWS,
                 Any(&[
@@ -107,7 +108,6 @@ pub(super) static CAUSES: &[Cause] = &[
                 ]),
             ])),
             Likely(Has("requestexpired")),
-            Likely(Has("signature expired")),
         ],
     },
     Cause {

@@ -42,7 +42,12 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Has("run 'cdk bootstrap'")),
             Certain(InOrder(&["/cdk-bootstrap/", "/version"])),
             Certain(InOrder(&["is not bootstrapped"])),
-            Likely(Any(&[Has("cdk-bootstrap"), Has("cdk bootstrap"), Has("cdktoolkit"), Has("bootstrap stack")])),
+            Certain(InOrder(&["no bucket named 'cdk-", "bootstrapped"])),
+            // The toolkit's stack may itself be what fails.
+            Likely(All(&[
+                Any(&[Has("cdk-bootstrap"), Has("cdk bootstrap"), Has("cdktoolkit"), Has("bootstrap stack")]),
+                Not(&Any(&[Has("failed bootstrapping"), Has("create_failed"), Has("already exists")])),
+            ])),
         ],
     },
     Cause {
@@ -85,7 +90,11 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Delete the stack and create it anew",
         rules: &[
             Certain(Has("is in rollback_complete state")),
-            Likely(All(&[Word("rollback_complete"), Not(&Any(&[Has("exited with status"), Has("did not complete")]))])),
+            // What failed at first may stand beside it.
+            Likely(All(&[
+                Word("rollback_complete"),
+                Not(&Any(&[Has("exited with status"), Has("did not complete"), Word("create_failed")])),
+            ])),
         ],
     },
     Cause {
@@ -263,7 +272,10 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Read the function's log for the request id in the message",
         rules: &[
             Certain(Has("data returned must be an object")),
-            Certain(Has("received response status [failed] from custom resource")),
+            Certain(All(&[
+                Has("received response status [failed] from custom resource"),
+                Not(&Any(&[Has("one or more listeners not found"), Has("one or more rules not found")])),
+            ])),
             Certain(Has("did not receive a response from your custom resource")),
             Certain(Has("custom resource failed to stabilize")),
             Certain(InOrder(&["vendor response doesn't contain"])),

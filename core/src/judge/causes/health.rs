@@ -232,6 +232,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(InOrder(&["has target type", "incompatible with the", "network mode"])),
             Certain(InOrder(&["target type", "incompatible"])),
+            Likely(InOrder(&["target group", "invalid target type"])),
             Likely(InOrder(&["target type", "not supported"])),
             Likely(InOrder(&["target group", "target type", "must be"])),
             Likely(Has("target.ipunusable")),

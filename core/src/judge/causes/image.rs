@@ -21,6 +21,8 @@ const PULLING: When = Any(&[
     Has("pull image manifest has been retried"),
     Has("failed to resolve ref"),
     Has("failed to pull"),
+    Has("pulling image"),
+    Has("pullimage"),
     Has("unable to pull image"),
     Has("error pulling image"),
     Has("pull command failed"),
@@ -42,6 +44,10 @@ const REGISTRY_AUTH: When = Any(&[
     InOrder(&["unable to pull secrets or registry auth", "api.ecr."]),
 ]);
 
+/// The AWS CLI or an SDK of it says so: no task, but who deploys, asked for the token.
+const BY_CALLER: When =
+    All(&[Any(&[At("log"), At("apiError")]), Has("when calling the getauthorizationtoken operation")]);
+
 const ABSENT: When = Any(&[
     Has("not found"),
     Has("manifest unknown"),
@@ -54,7 +60,8 @@ const ABSENT: When = Any(&[
 ]);
 
 /// A tag and digest, or a digest alone, and then the registry's complaint.
-const BY_DIGEST: When = Any(&[Has("@sha256:"), Has("manifests/sha256:"), Has("content descriptor sha256:")]);
+const BY_DIGEST: When =
+    Any(&[Has("@sha256:"), Has("manifest sha256:"), Has("manifests/sha256:"), Has("content descriptor sha256:")]);
 
 /// `docker.io/library` holds Docker's official images only, and those are public: a denial there means that a
 /// name without its registry was given.
@@ -136,7 +143,7 @@ pub(super) static CAUSES: &[Cause] = &[
             // A script without a first line that names its interpreter is refused in the same words.
             Certain(All(&[Has("exec format error"), Not(&Has(".sh"))])),
             Likely(Has("exec format error")),
-            Certain(Has("descriptor matching platform")),
+            Certain(Any(&[Has("descriptor matching platform"), Has("a descriptor for platform")])),
             Certain(Has("no match for platform in manifest")),
             Certain(Has("no matching manifest for")),
             Certain(Has("does not match the specified platform")),
@@ -212,6 +219,11 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(All(&[REGISTRY_AUTH, Has("connection issue between the task")])),
             Likely(All(&[REGISTRY_AUTH, NO_ANSWER, Not(&DENIED)])),
             Likely(All(&[REGISTRY_AUTH, Has("retried 5 time")])),
+            // Other registries have token services too.
+            Likely(All(&[
+                Any(&[Has("failed to fetch anonymous token"), Has("failed to fetch oauth token")]),
+                Any(&[NO_ANSWER, Has(": eof"), Has("connection reset")]),
+            ])),
             Likely(All(&[REGISTRY_AUTH, Any(&[Has("requesterror"), Has("send request failed")])])),
             // Without a word about secrets the step is the token's.
             Likely(All(&[
@@ -241,7 +253,12 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(All(&[PULLING, Has("accessdeniedexception")])),
             Certain(All(&[PULLING, Has("not authorized to perform")])),
-            Certain(All(&[REGISTRY_AUTH, Any(&[Has("accessdenied"), Has("not authorized to perform")])])),
+            Certain(All(&[
+                REGISTRY_AUTH,
+                Any(&[Has("accessdenied"), Has("not authorized to perform")]),
+                Not(&BY_CALLER),
+            ])),
+            Certain(Has("does not have permission to access the ecr image")),
             Certain(All(&[
                 Any(&[At("stoppedReason"), At("containerReason"), At("serviceEvent")]),
                 Has("not authorized to perform: ecr:"),
@@ -312,6 +329,12 @@ pub(super) static CAUSES: &[Cause] = &[
                 Any(&[Has("unsupported media type"), Has("unsupported manifest"), Has("manifest invalid")]),
             ])),
             Certain(InOrder(&["media type", "is not supported"])),
+            Certain(Has("unsupportedimagelayerdetected")),
+            // What a registry says to a push of a manifest it does not take, such as a build cache's.
+            Likely(All(&[
+                InOrder(&["put", "/manifests/"]),
+                Any(&[Has("400 bad request"), Has("405 method not allowed"), Has("415 unsupported media type")]),
+            ])),
             Likely(All(&[
                 PULLING,
                 Any(&[
@@ -348,7 +371,8 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Test(named_twice)),
             Likely(All(&[PULLING, ABSENT, Not(&NO_ANSWER), Not(&Has("repository does not exist or may require"))])),
             Certain(InOrder(&["the image with imageid {", "imagetag:", "does not exist"])),
-            Certain(Any(&[Has("imagenotfoundexception"), Has("requested image not found")])),
+            Certain(All(&[Any(&[Has("imagenotfoundexception"), Has("requested image not found")]), Not(&BY_DIGEST)])),
+            Likely(Has("imagenotfoundexception")),
             Likely(Any(&[Has("manifest unknown"), Has("no such manifest"), InOrder(&["manifest for", "not found"])])),
             Likely(InOrder(&["repository", "not found: does not exist or no pull access"])),
             Likely(InOrder(&["no such image", ":"])),
@@ -367,6 +391,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(All(&[PULLING, Has("connection issue between the task")])),
             Certain(All(&[PULLING, Has("request canceled while waiting for connection")])),
             Likely(All(&[PULLING, Any(&[NO_ANSWER, Has("could not reach any registry endpoint")])])),
+            Likely(All(&[InOrder(&["error response from daemon: get \"https://", "/v2/"]), NO_ANSWER])),
             Likely(InOrder(&[".dkr.ecr.", "net/http: request canceled"])),
         ],
     },
@@ -382,7 +407,10 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(All(&[
                 PULLING,
                 Any(&[
-                    Has("context cancel"),
+                    // The text may be cut within the word `canceled`.
+                    Has("context ca"),
+                    Has("no progress in"),
+                    Has("inactivity time exceeded"),
                     Has("unexpected eof"),
                     Has(": eof"),
                     Has("connection reset by peer"),

@@ -28,7 +28,7 @@ use std::{borrow::Cow, convert::Infallible, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, ser::SerializeStruct};
 
-use self::rule::{Rule, Text};
+use self::rule::{Rule, Text, When};
 pub use self::{
     cause::{Cause, Family, Rank},
     keys::key,
@@ -230,24 +230,25 @@ pub fn diagnose(evidence: &Evidence) -> Diagnosis {
 
 fn read(evidence: &Evidence) -> Diagnosis {
     let text = Text::new(evidence);
-    let mut best: Option<(&'static Cause, Certainty, &Rule)> = None;
+    let mut best: Option<(&'static Cause, Certainty, &When)> = None;
     for cause in all() {
         for rule in cause.rules {
             let (certainty, when) = match rule {
-                // What a program or a tool prints may quote anything: a log never makes a cause certain.
-                Rule::Certain(when) if evidence.at != Where::Log => (Certainty::Certain, when),
-                Rule::Certain(when) | Rule::Likely(when) => (Certainty::Likely, when),
+                Rule::Certain(when) => (Certainty::Certain, when),
+                Rule::Likely(when) => (Certainty::Likely, when),
             };
             let better = best.is_none_or(|(found, sure, _)| (cause.rank, certainty) < (found.rank, sure));
             if better && text.holds(when) {
-                best = Some((cause, certainty, rule));
+                best = Some((cause, certainty, when));
             }
         }
     }
     match best {
-        Some((cause, certainty, Rule::Certain(when) | Rule::Likely(when))) => {
+        Some((cause, certainty, when)) => {
             let mut needles = Vec::new();
             text.needles(when, &mut needles);
+            // What a program or a tool prints may quote anything: a log never makes a cause certain.
+            let certainty = if evidence.at == Where::Log { Certainty::Likely } else { certainty };
             Diagnosis { cause, certainty, quote: quote(&evidence.text, &needles), piece: 0 }
         }
         None => {

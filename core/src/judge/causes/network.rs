@@ -33,6 +33,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(InOrder(&["availability zone", "cannot be associated with a load balancer"])),
             Certain(InOrder(&["load balancer", "not supported in", "availability zone"])),
+            Certain(Has("load balancers do not support availability zone")),
             Likely(All(&[Has("load balanc"), InOrder(&["availability zone", "not supported"])])),
             Likely(Any(&[Has("availabilityzonenotsupported"), Has("invalidavailabilityzone")])),
         ],
@@ -127,6 +128,7 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("not in issued"),
                     Has("validation timed out"),
                     Has("validation_timed_out"),
+                    Has("to register as valid"),
                 ]),
             ])),
             Likely(InOrder(&["certificate", "must have a fully-qualified domain name"])),

@@ -23,7 +23,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(Has("has reached a steady state")),
             Certain(InOrder(&["has started ", " tasks"])),
-            Certain(InOrder(&["has stopped ", " running tasks"])),
+            Certain(InOrder(&["stopped ", " running tasks"])),
             Certain(InOrder(&["registered ", " targets in"])),
             Certain(InOrder(&["registered ", " instances in"])),
             Certain(InOrder(&["deregistered ", " targets"])),
@@ -68,6 +68,20 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("stopped by user"),
             ])),
             Likely(InOrder(&["deployment", "in progress"])),
+            // What tools say of what went well, or is of no consequence.
+            Likely(All(&[
+                At("log"),
+                Any(&[
+                    Has("login succeeded"),
+                    Has("destruction complete"),
+                    Has("creation complete after"),
+                    Has("modifications complete after"),
+                    Has("apply complete! resources:"),
+                    Has("bootstrapped (no changes)"),
+                    Has("but are for the right account. proceeding anyway"),
+                    InOrder(&["ignoring property '", "in the task definition file"]),
+                ]),
+            ])),
             Likely(All(&[
                 At("serviceEvent"),
                 Any(&[Has("has started"), Has("has stopped"), Has("registered")]),

@@ -26,6 +26,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Has("no fargate configuration exists for given values")),
             Certain(Any(&[Has("invalid 'cpu' setting for task"), Has("invalid 'memory' setting for task")])),
             Certain(Has("invalid cpu or memory value specified")),
+            Certain(InOrder(&["fargate resource requirements", "not valid"])),
             Likely(All(&[
                 Has("fargate"),
                 Any(&[InOrder(&["cpu", "memory", "not supported"]), InOrder(&["invalid", "cpu", "memory"])]),
@@ -134,6 +135,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Likely(InOrder(&["unable to place a task", "reason: internal error"])),
             Certain(InOrder(&["subnet", "in an unsupported availability zone"])),
+            Certain(Has("fargate is not supported in the requested availability zone")),
             Likely(All(&[Any(&[Has("fargate"), Has("ecs")]), InOrder(&["availability zone", "not supported"])])),
         ],
     },

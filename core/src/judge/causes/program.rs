@@ -268,6 +268,7 @@ pub(super) static CAUSES: &[Cause] = &[
                     InOrder(&["database url", "invalid"]),
                     Has("adapternotspecified"),
                     InOrder(&["could not resolve placeholder"]),
+                    Has("connectionstring property has not been initialized"),
                     InOrder(&["failed to configure a datasource"]),
                     InOrder(&["required", "is missing", "config"]),
                     InOrder(&["config", "is required"]),

@@ -62,6 +62,8 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Has("servicenotactiveexception")),
             Likely(InOrder(&["service was not active"])),
             Likely(InOrder(&["service", "is in draining"])),
+            // A waiter that gave up.
+            Likely(InOrder(&["'inactive'", "last state: 'draining'"])),
         ],
     },
     Cause {

@@ -7,7 +7,7 @@ use super::{
     rule::{
         Rule::{Certain, Likely},
         Text,
-        When::{self, All, Any, At, Has, InOrder, Not, Test, Word},
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Together, Word},
     },
     vocabulary::{DENIED, NO_ANSWER},
 };
@@ -153,6 +153,7 @@ pub(super) static CAUSES: &[Cause] = &[
             ])),
             Likely(All(&[FETCHING, Has("not found"), Not(&Has("resourcenotfound"))])),
             Certain(All(&[Has("secret"), Has("marked for deletion")])),
+            Likely(InOrder(&["secrets manager secret", "not found"])),
             Likely(InOrder(&["unable to fetch parameters", "from parameter store"])),
             Likely(InOrder(&["parameters:", "[ssm:", "cannot be found"])),
             Likely(InOrder(&["invalid ssm parameters"])),
@@ -195,6 +196,17 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(All(&[FETCHING, Has("connection issue between the task")])),
             Likely(All(&[FETCHING, NO_ANSWER])),
+            // A program that reads its secrets itself.
+            Likely(Together(&[
+                InOrder(&["secretsmanager.", ".amazonaws.com"]),
+                Any(&[
+                    NO_ANSWER,
+                    Has("connect timed out"),
+                    Has("connect timeout"),
+                    Has("etimedout"),
+                    Has("econnrefused"),
+                ]),
+            ])),
             // A denial is not tried five times, silence is.
             Likely(All(&[FETCHING, Has("retried 5 time")])),
             Likely(All(&[FETCHING, Any(&[Has("requesterror"), Has("send request failed"), Has("timed out")])])),
@@ -293,6 +305,12 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(All(&[NOT_BY_CALLER, LOGGING, DENIED])),
             Likely(All(&[LOGGING, Any(&[Has("log stream"), Has("log driver"), Has("logging driver")]), DENIED])),
+            // A log router: the call by its name, beside the error.
+            Likely(All(&[
+                NOT_BY_CALLER,
+                Any(&[Has("createlogstream api"), Has("putlogevents api"), Has("createloggroup api")]),
+                DENIED,
+            ])),
         ],
     },
     Cause {

@@ -12,6 +12,9 @@ use super::{
 
 const EFS: When = Any(&[Word("efs"), Has("mount.nfs"), Has("mount.efs")]);
 
+/// Docker was asked how a container fares and was too busy to answer: the container may even have ended well.
+const INSPECTING: When = Any(&[Has("cannotinspectcontainer"), Has("transition to inspecting")]);
+
 /// The runtime failed between unpacking the image and starting the program.
 const RUNTIME: When = Any(&[
     Has("oci runtime create failed"),
@@ -54,7 +57,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 // Gunicorn.
                 Has("connection in use: ("),
                 // Spring Boot, Puma.
-                InOrder(&["port ", "already in use"]),
+                All(&[InOrder(&["port ", "already in use"]), Not(&Has("listener port"))]),
                 Has("driver failed programming external connectivity"),
                 InOrder(&["failed to create endpoint", "on network"]),
             ])),
@@ -70,7 +73,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Let it be tried again; if it stays, raise startTimeout and check the containers it waits for",
         rules: &[
             Certain(Any(&[Has("dockertimeouterror"), Has("containerruntimetimeouterror")])),
-            Certain(InOrder(&["could not tran", "timed out after waiting"])),
+            Certain(All(&[InOrder(&["could not tran", "timed out after waiting"]), Not(&INSPECTING)])),
             Likely(InOrder(&["dependency", "timed out"])),
             Likely(InOrder(&["container", "failed to start within"])),
             Likely(Has("could not transition to")),
@@ -158,6 +161,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Run the image locally with the same command; give the command as a list, and an existing, executable path",
         rules: &[
             Certain(InOrder(&["executable file not found in", "path"])),
+            Certain(InOrder(&["container command '", "not found or does not exist"])),
             Likely(All(&[
                 RUNTIME,
                 Any(&[
@@ -197,6 +201,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Correct what the message names in the service's section, then deploy again",
         rules: &[
             Certain(InOrder(&["setting for container", "is greater than for the task"])),
+            Certain(InOrder(&["host port '", "is mapped multiple times in task"])),
             Certain(InOrder(&["invalid setting for container"])),
             Certain(InOrder(&["at least one of 'memory' or 'memoryreservation'"])),
             Certain(Has("host ports and container ports in port mappings must match")),
