@@ -341,9 +341,11 @@ pub(super) static CAUSES: &[Cause] = &[
                 Word("update_rollback_complete"),
                 Word("update_rollback_in_progress"),
                 Word("rollback_in_progress"),
-                Word("create_failed"),
-                Word("update_failed"),
-                Word("delete_failed"),
+            ])),
+            // Beside a service's own error it is not all that is said, though nobody knows that error.
+            Likely(All(&[
+                Any(&[Word("create_failed"), Word("update_failed"), Word("delete_failed")]),
+                Not(&Any(&[Has("error code: "), Has("handlererrorcode: "), Has("status code: ")])),
             ])),
         ],
     },

@@ -11,6 +11,7 @@ use super::{
         When::{self, All, Any, At, Has, InOrder, Not, Test, Together, Word},
         number_at,
     },
+    vocabulary::KEPT_OF_CHECKS,
 };
 
 const UNHEALTHY: When = Any(&[
@@ -176,6 +177,15 @@ pub(super) static CAUSES: &[Cause] = &[
             // How the load balancer describes that code, and how ECS repeats it.
             Likely(Has("(reason health checks failed)")),
             Likely(All(&[At("targetHealth"), Has("health checks failed"), Not(&Has("with these codes"))])),
+            Likely(All(&[
+                KEPT_OF_CHECKS,
+                Any(&[
+                    Has("failed to connect"),
+                    Has("connection refused"),
+                    Has("can't connect"),
+                    Has("unable to connect"),
+                ]),
+            ])),
             // Only the task itself reaches it there.
             Likely(All(&[At("log"), LOOPBACK, Not(&Any(&[Has("0.0.0.0"), Has("[::]"), Has("all addresses")]))])),
             Likely(Together(&[

@@ -8,7 +8,7 @@ use super::{
     rule::{
         Rule::{Certain, Likely},
         Text,
-        When::{self, All, Any, At, Has, InOrder, Not, Test, Word},
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Together, Word},
     },
     vocabulary::{DENIED, NO_ANSWER, TOO_OFTEN},
 };
@@ -153,6 +153,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Any(&[
                 Has("rosetta error"),
                 Has("qemu: uncaught target signal"),
+                Has("cannot execute binary file"),
                 Has("ld-linux-x86-64.so.2: no such file"),
             ])),
         ],
@@ -188,6 +189,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 ]),
             ])),
             Likely(InOrder(&["invalid argument", "for \"-t, --tag\" flag"])),
+            Likely(InOrder(&["source image", "is not valid", "provide a valid source image"])),
             Likely(All(&[PULLING, Has("docker.io/library/sha256:")])),
             Likely(All(&[PULLING, Test(no_official_image)])),
         ],
@@ -219,6 +221,12 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(All(&[REGISTRY_AUTH, Has("connection issue between the task")])),
             Likely(All(&[REGISTRY_AUTH, NO_ANSWER, Not(&DENIED)])),
             Likely(All(&[REGISTRY_AUTH, Has("retried 5 time")])),
+            Likely(Together(&[
+                Any(&[Has("//api.ecr."), Has("//ecr.")]),
+                Has(".amazonaws.com"),
+                NO_ANSWER,
+                Not(&DENIED),
+            ])),
             // Other registries have token services too.
             Likely(All(&[
                 Any(&[Has("failed to fetch anonymous token"), Has("failed to fetch oauth token")]),
@@ -376,6 +384,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Any(&[Has("manifest unknown"), Has("no such manifest"), InOrder(&["manifest for", "not found"])])),
             Likely(InOrder(&["repository", "not found: does not exist or no pull access"])),
             Likely(InOrder(&["no such image", ":"])),
+            Likely(InOrder(&["source image", "does not exist", "provide a valid source image"])),
         ],
     },
     Cause {
@@ -425,7 +434,8 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("503 service unavailable"),
                 ]),
             ])),
-            Likely(All(&[Has("image"), Any(&[Has("pull interrupted"), Has("not continuing with pull after error")])])),
+            Likely(All(&[Has("image"), Has("pull interrupted")])),
+            Likely(Has("not continuing with pull after error")),
         ],
     },
     Cause {

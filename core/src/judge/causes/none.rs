@@ -73,6 +73,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 At("log"),
                 Any(&[
                     Has("login succeeded"),
+                    Has("exited successfully"),
                     Has("destruction complete"),
                     Has("creation complete after"),
                     Has("modifications complete after"),

@@ -7,12 +7,18 @@ use super::{
     cause::{Cause, Family, Rank},
     rule::{
         Rule::{Certain, Likely},
-        When::{self, All, Any, At, Has, InOrder, Not, Word},
+        Text,
+        When::{self, All, Any, At, Has, InOrder, Not, Test, Together, Word},
     },
 };
 
 /// A registry that is asked too often has a cause of its own.
 const NOT_A_PULL: When = Not(&Any(&[Has("cannotpull"), Has("toomanyrequests:"), Has("error while pulling")]));
+
+/// RunTask's `failures` give the reason `ATTRIBUTE`, in capitals, of a host that lacks one.
+fn lacks_attribute(text: &Text) -> bool {
+    ["\"ATTRIBUTE\"", "'ATTRIBUTE'"].iter().any(|reason| text.raw.contains(reason)) && text.has("container-instance")
+}
 
 pub(super) static CAUSES: &[Cause] = &[
     Cause {
@@ -102,7 +108,10 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(InOrder(&["maximum number of tasks", "service"])),
             Likely(InOrder(&["limit", "tasks per service"])),
             Likely(InOrder(&["tasks per service", "limit"])),
-            Likely(InOrder(&["desired count", "exceed"])),
+            Likely(Together(&[
+                InOrder(&["desired count", "exceed"]),
+                Any(&[Has("limit"), Has("quota"), Has("maximum")]),
+            ])),
             Likely(InOrder(&["desired", "tasks", "service", "quota"])),
             Likely(InOrder(&["limit", "tasks", "for a service"])),
             Likely(InOrder(&["limit", "number of tasks", "service"])),
@@ -277,6 +286,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(Has("empty capacity provider")),
             Likely(InOrder(&["unable to place a task because", "resources could not be found"])),
             Likely(All(&[Has("closest matching"), Has("container-instance")])),
+            Likely(Test(lacks_attribute)),
             Likely(Any(&[Word("resource:memory"), Word("resource:cpu"), Word("resource:ports"), Word("resource:gpu")])),
         ],
     },

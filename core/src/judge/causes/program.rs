@@ -10,7 +10,7 @@ use super::{
         Text,
         When::{self, All, Any, At, Exit, Has, InOrder, Not, Test, Word},
     },
-    vocabulary::DENIED,
+    vocabulary::{DENIED, KEPT_OF_CHECKS},
 };
 
 /// The two causes of a container that ends with 137.
@@ -144,6 +144,7 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Any(&[
                 InOrder(&["was sent sigkill", "perhaps out of memory"]),
                 Has("container init was oom-killed"),
+                Has("died due to oom"),
                 InOrder(&["exceeded", "memory limit", "killed"]),
                 Has("cannot allocate memory"),
             ])),
@@ -172,7 +173,8 @@ pub(super) static CAUSES: &[Cause] = &[
                   in native code, or a library built for another C library or processor.",
         remedy: "Check native extensions against the base image (musl or glibc, architecture) and update them",
         rules: &[
-            Certain(Exit(139)),
+            // .NET ends so for any exception that nobody caught, and says which.
+            Certain(All(&[Exit(139), Not(&Has("unhandled exception. "))])),
             // Go turns a nil pointer into a panic of its own, and says which signal it was.
             Likely(All(&[
                 Any(&[Has("segmentation fault"), Has("sigsegv"), Has("segfault"), Has("signal 11")]),
@@ -224,6 +226,10 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("activesupport::messageencryptor::invalidmessage"),
                     Has("activesupport::messageverifier::invalidsignature"),
                     Has("missing encryption key"),
+                    Has("missingappkeyexception"),
+                    Has("no application encryption key has been specified"),
+                    InOrder(&["value cannot be null", "connectionstring"]),
+                    Has("format of the initialization string does not conform"),
                     InOrder(&["key not found: \"", "(keyerror)"]),
                     InOrder(&["`fetch': key not found"]),
                     InOrder(&["'fetch': key not found"]),
@@ -288,6 +294,7 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Check host and port in the environment, and that the other side's security group admits the service",
         rules: &[Likely(All(&[
             SAID_BY_PROGRAM,
+            Not(&KEPT_OF_CHECKS),
             Any(&[
                 Has("econnrefused"),
                 Has("connection refused"),
@@ -333,6 +340,11 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("pool timed out"),
                 Has("unable to obtain connection from database"),
                 Has("nobrokersavailable"),
+                Has("brokerunreachableexception"),
+                // Clients of Elasticsearch.
+                Has("no living connections"),
+                Has("unable to revive connection"),
+                Has("noconnectionavailableerror"),
                 Has("mongonetworkerror"),
                 Has("serverselectiontimeouterror"),
                 Has("server closed the connection unexpectedly"),
@@ -444,7 +456,6 @@ pub(super) static CAUSES: &[Cause] = &[
                 Has("exception in thread \"main\""),
                 Has("application failed to start"),
                 Has("a server is already running"),
-                Has("worker failed to boot"),
                 Has("failed to find attribute"),
                 Has("nginx: [emerg]"),
                 InOrder(&["relation \"", "does not exist"]),
@@ -495,9 +506,11 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Read the last lines of its log: runner logs SERVICE --failed",
         rules: &[
             Certain(All(&[Has("essential container"), Test(ended_in_failure)])),
-            Likely(All(&[Test(ended_in_failure), Not(&STOPPED_BY_ECS)])),
+            Likely(All(&[Test(ended_in_failure), Not(&STOPPED_BY_ECS), Not(&KEPT_OF_CHECKS)])),
             Likely(All(&[Has("essential container"), Has("exited"), Not(&Any(&[Exit(0), Exit(137)]))])),
             Likely(Word("essentialcontainerexited")),
+            // Gunicorn, of whatever the application ended with.
+            Likely(Has("worker failed to boot")),
         ],
     },
 ];

@@ -198,7 +198,11 @@ pub(super) fn is_chatter(line: &str) -> bool {
 /// The code in `exit code 137`, `Exit Code: 1`, `exited with code 2`.
 fn exit_code_in(flat: &str) -> Option<i32> {
     ["exit code", "exitcode", "exited with code", "exited with status", "exit status"].iter().find_map(|lead| {
-        let (_, after) = flat.split_once(lead)?;
+        let (before, after) = flat.split_once(lead)?;
+        // What GitHub Actions says of a step that waited or deployed.
+        if before.ends_with("process completed with ") {
+            return None;
+        }
         number_at(after.trim_start_matches([' ', ':', '=', '"', '\'', '(']))
     })
 }

@@ -64,7 +64,7 @@ const NOT_BY_CALLER: When = Not(&Any(&[At("apiError"), At("stackEvent")]));
 fn arn_lacks_suffix(text: &Text) -> bool {
     let Some((_, after)) = text.raw.split_once(":secret:") else { return false };
     let name: &str = after.split([':', ' ', '"', '\'', '\n', ',', ')', ']']).next().unwrap_or_default();
-    if name.is_empty() || name.contains(['*', '<', '>', '?', '.', '…', '[']) || name.contains("xxx") {
+    if name.is_empty() || name.contains(['*', '<', '>', '?', '.', '…', '[', '{', '$']) || name.contains("xxx") {
         return false;
     }
     let suffix = name.rsplit('-').next().unwrap_or_default();

@@ -94,6 +94,7 @@ pub(super) static CAUSES: &[Cause] = &[
                 Any(&[Has("name or service not known"), Has("failed to locate an available mount target")]),
             ])),
             Likely(All(&[EFS, Has("check that your file system id is correct")])),
+            Certain(InOrder(&["bad address 'fs-", ".efs."])),
         ],
     },
     Cause {
@@ -162,6 +163,8 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(InOrder(&["executable file not found in", "path"])),
             Certain(InOrder(&["container command '", "not found or does not exist"])),
+            // Cut off before it is said that nothing is there.
+            Likely(All(&[RUNTIME, InOrder(&["exec: \"", "\": stat /"])])),
             Likely(All(&[
                 RUNTIME,
                 Any(&[

@@ -1,6 +1,6 @@
 //! Wordings that several families share.
 
-use super::rule::When::{self, Any, Has, Word};
+use super::rule::When::{self, Any, Has, InOrder, Word};
 
 /// Nothing answered at the other end of a connection that AWS's own agents opened.
 pub(super) const NO_ANSWER: When = Any(&[
@@ -38,6 +38,9 @@ pub(super) const DENIED: When = Any(&[
     Has("status code: 403"),
     Has("statuscode: 403"),
 ]);
+
+/// What `docker inspect` keeps of a container's own health checks, each with its exit code and output.
+pub(super) const KEPT_OF_CHECKS: When = InOrder(&["\"exitcode\":", "\"output\":"]);
 
 /// Something was asked for too often.
 pub(super) const TOO_OFTEN: When = Any(&[
