@@ -6,7 +6,7 @@ use runner_core::{
     judge::causes::{Evidence, Rank, Where, diagnose_all, passes},
     plan::{Fault, RunTask, TaskDefinition, TaskRun},
     report::{Changed, Fact, Failure},
-    stages::BEGIN_AGAIN,
+    stages::{AFTER_DEPLOY, BEGIN_AGAIN},
     text::Foreign,
 };
 use serde_json::{Value as Json, json};
@@ -27,6 +27,20 @@ const AGAIN_AFTER: [Duration; BEGIN_AGAIN] = [Duration::from_secs(2), Duration::
 /// revision as a tag: that is the durable mark by which no later run repeats it. One that never began, for a reason that
 /// passes or that nobody knows, is started again: its container did nothing.
 pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emit<'_>) -> Result<(), Failure> {
+    let ran = run_to_its_end(clients, cluster, run, emit).await;
+    ran.map_err(|failure| Failure { users: failure.users.or_else(|| Some(users(run))), ..failure })
+}
+
+/// What users have where a task failed: it came before the rollout, or after it.
+fn users(run: &RunTask) -> String {
+    if run.purpose == AFTER_DEPLOY {
+        let revision = run.revision.shown().rsplit(':').next().unwrap_or_default();
+        return format!("served by :{revision}, which was rolled out before this task");
+    }
+    format!("unaffected: nothing of {} was rolled out", run.service)
+}
+
+async fn run_to_its_end(clients: &Clients, cluster: &str, run: &RunTask, emit: Emit<'_>) -> Result<(), Failure> {
     let doing = format!("running {} of {} ({}) in {cluster}", run.purpose, run.service, run.command.join(" "));
     let deadline = Instant::now() + Duration::from_secs(u64::from(run.timeout));
     let mut arn = match &run.task {
@@ -155,7 +169,7 @@ async fn end(clients: &Clients, run: &RunTask, task: &Json, doing: &str, emit: E
         None => format!("container {} ended without an exit code", run.container),
     };
     let fault = Fault::new(doing, Foreign::new(words))
-        .with_hint("nothing was rolled out; mend the command or the image, then push");
+        .with_hint("mend the command or the image, then push: the task is run again");
     let mut failure = Failure::from(fault);
     let mut pieces = evidence::of_task(task, &[]);
     let stream = Stream::of(&run.log_group, &run.service, &run.container, text(task, "taskArn"));
@@ -166,7 +180,6 @@ async fn end(clients: &Clients, run: &RunTask, task: &Json, doing: &str, emit: E
         pieces.push(evidence::Piece { kind: "log", from: run.container.clone(), text, exit_code: None });
     }
     name_cause(&mut failure, &pieces);
-    failure.users = Some("unaffected: nothing was rolled out".to_owned());
     Err(failure)
 }
 
@@ -177,7 +190,7 @@ fn name_cause(failure: &mut Failure, pieces: &[evidence::Piece]) {
     if let Some(root) = found.first().filter(|root| root.cause.rank < Rank::News) {
         failure.cause = Some((root.cause.name.to_owned(), root.certainty.as_str().to_owned()));
         failure.consequences = found[1..].iter().map(|other| other.cause.name.to_owned()).collect();
-        failure.remedy = Some(format!("{}; nothing was rolled out", root.cause.remedy));
+        failure.remedy = Some(root.cause.remedy.to_owned());
         if let Some(piece) = pieces.get(root.piece) {
             failure.evidence.push((piece.from.clone(), root.quote.clone()));
         }

@@ -48,7 +48,7 @@ pub(super) fn failure(env: &Environment, follow: &Follow, followed: &Followed, t
     failure.exit = followed.ending.verdict.exit();
     failure.fault.exit = failure.exit;
     diagnose(env, &follow.service, &followed.evidence, &mut failure);
-    failure.users = users(follow, followed);
+    failure.users = shared(follow, followed).or_else(|| users(follow, followed));
     failure.paused = paused(env, follow, followed, tried_at).map(Box::new);
     if failure.remedy.is_none() {
         failure.remedy = match followed.ending.verdict {
@@ -160,6 +160,17 @@ fn is_down(follow: &Follow, followed: &Followed) -> bool {
 fn others<'a>(follow: &'a Follow, followed: &'a Followed) -> impl Iterator<Item = &'a Deployment> {
     let all = followed.service.iter().flat_map(|seen| &seen.deployments);
     all.filter(|rollout| rollout.revision != follow.revision.shown())
+}
+
+/// Who is served by what while a deployment is paused, where the new revision has traffic.
+fn shared(follow: &Follow, followed: &Followed) -> Option<String> {
+    let share = followed.ending.pause.as_ref()?.share.filter(|share| *share > 0.0)?;
+    let (new, old) = (number(follow.revision.shown()), others(follow, followed).find(|rollout| rollout.running > 0));
+    Some(match old.map(|rollout| number(&rollout.revision)) {
+        Some(old) if share < 100.0 => format!("served by {new} for {share} % of the traffic, else by {old}"),
+        Some(old) => format!("served by {new}; {old} still runs, to be turned back to"),
+        None => format!("served by {new}"),
+    })
 }
 
 /// Who is affected, by what runs of which revision.

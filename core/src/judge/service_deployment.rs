@@ -54,6 +54,9 @@ pub struct ServiceDeployment {
     pub sources: Option<Vec<String>>,
     /// SCALE_UP, BAKE_TIME, …
     pub stage: String,
+    /// Percent of the production traffic that goes to what is being deployed, where ECS tells it.
+    /// <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionSummary.html>
+    pub share: Option<f64>,
     /// Its lifecycle hooks.
     pub hooks: Vec<Hook>,
     /// The way back, once it was taken.
@@ -83,6 +86,7 @@ impl ServiceDeployment {
                 .as_array()
                 .map(|sources| sources.iter().map(|source| text(source, "arn")).collect()),
             stage: text(json, "lifecycleStage"),
+            share: json["targetServiceRevision"]["requestedProductionTrafficWeight"].as_f64(),
             hooks: json["lifecycleHookDetails"].as_array().into_iter().flatten().map(hook).collect(),
             rollback: rollback
                 .is_object()

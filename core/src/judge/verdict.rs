@@ -43,7 +43,7 @@ impl Verdict {
 }
 
 /// A verdict and why, in ECS's words where it gave any.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Ending {
     /// The verdict.
     pub verdict: Verdict,
@@ -57,7 +57,7 @@ pub struct Ending {
 }
 
 /// A deployment that stands still until a person decides.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Pause {
     /// The lifecycle stage, as ECS names it: PRE_PRODUCTION_TRAFFIC_SHIFT.
     pub stage: String,
@@ -67,6 +67,9 @@ pub struct Pause {
     pub otherwise: String,
     /// The hook that waits.
     pub hook: String,
+    /// Percent of the production traffic that the new revision has meanwhile, where ECS tells it: under canary and linear
+    /// a pause comes before every step.
+    pub share: Option<f64>,
 }
 
 /// What the endpoint told of the service deployment that is ours.
@@ -459,7 +462,7 @@ fn paused(told: &ServiceDeployment, hook: &super::Hook) -> String {
 #[allow(clippy::cast_possible_truncation)]
 fn pause(told: &ServiceDeployment, hook: &super::Hook) -> Pause {
     let (stage, otherwise) = (told.stage.clone(), hook.timeout_action.clone());
-    Pause { stage, until: hook.expires.map(|at| at as i64), otherwise, hook: hook.name().to_owned() }
+    Pause { stage, until: hook.expires.map(|at| at as i64), otherwise, hook: hook.name().to_owned(), share: told.share }
 }
 
 #[cfg(test)]

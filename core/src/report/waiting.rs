@@ -40,7 +40,7 @@ impl Awaited {
 }
 
 /// A deployment that stands still until a person decides, old and new.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Paused {
     /// `canary`, `blue-green`.
     pub strategy: &'static str,

@@ -35,7 +35,7 @@ pub use removal::{
 };
 use render_taskdef::{facts_asked, revision_asked};
 pub use rollback::rollback;
-pub use run_task::BEGIN_AGAIN;
+pub use run_task::{AFTER_DEPLOY, BEGIN_AGAIN};
 
 use crate::{
     infra,

@@ -13,6 +13,9 @@ use crate::{
 /// How often a task that never began is started again.
 pub const BEGIN_AGAIN: usize = 2;
 
+/// The purpose of a task that runs once the rollout is good, as [`Run::purpose`] has it.
+pub const AFTER_DEPLOY: &str = "after-deploy";
+
 /// When a one-off task runs. Its name is the key of the file, and what a revision remembers of a task that is done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Purpose {
@@ -24,7 +27,7 @@ impl Purpose {
     const fn as_str(self) -> &'static str {
         match self {
             Self::BeforeDeploy => "before-deploy",
-            Self::AfterDeploy => "after-deploy",
+            Self::AfterDeploy => AFTER_DEPLOY,
         }
     }
 

@@ -7,7 +7,7 @@ use runner_core::report::{Fact, Failure};
 use super::NOTHING;
 use crate::support::{
     app::{App, Ran},
-    program::{End, layout, layout_of},
+    program::{End, ailing, layout, layout_of},
     proxy::{Call, Effect},
 };
 
@@ -185,6 +185,32 @@ async fn a_failed_migration_stops_the_line() {
     // It is tried again, since it failed.
     assert_eq!(app.run("staging").await.outcome.exit_code, 1);
     assert_eq!(app.proxy.count("RunTask"), 1);
+}
+
+#[tokio::test]
+async fn a_task_after_the_rollout_that_fails_leaves_the_new_revision_serving_and_says_so() {
+    let file = MIGRATED.replace("build: { context: ./app }", "image: { layout: ./image }");
+    // It waits as a service; with this argument it asks a port that nobody listens on, and ends with 1.
+    let file = file.replace("before-deploy: { command: [rails, \"db:migrate\"]", "after-deploy: { command: [probe=9]");
+    let Some(app) = App::with_engine(&file).await else { return };
+    ailing(&app.root.join("image"), &[]);
+    for created in [1, 0] {
+        let ran = app.run("staging").await;
+        let failures = failures(&ran);
+        let [failure] = failures.as_slice() else { panic!("{:#?}", ran.events) };
+        let shown = shown(failure);
+        assert_eq!(ran.outcome.exit_code, 1, "{shown}");
+        assert!(shown.starts_with("running after-deploy of worker (probe=9) in shop-staging"), "{shown}");
+        assert!(shown.contains("exit code 1"), "{shown}");
+        assert_eq!(failure.users.as_deref(), Some("served by :1, which was rolled out before this task"));
+        let card = runner_core::report::text(&ran.outcome.card(), Default::default());
+        assert!(!card.contains("nothing was rolled out"), "{card}");
+        assert_eq!(app.proxy.count("RunTask"), 1, "what failed is tried again");
+        assert_eq!(app.proxy.count("CreateService"), created);
+    }
+    let clients = app.clients().await;
+    let asked = clients.ecs().describe_services().cluster("shop-staging").services("worker").send().await.unwrap();
+    assert_eq!(asked.services()[0].running_count(), 1);
 }
 
 #[tokio::test]

@@ -263,7 +263,7 @@ async fn a_migration_that_is_stopped_and_ignores_sigterm_is_named() {
     let (failure, shown) = failure(&ran, 1, ("exit-sigkill-not-oom", "likely"));
     has(&shown, &["ended with exit code 137", "(UserInitiated): it takes too long", "waiting for the lock"]);
     has(failure.remedy.as_deref().unwrap(), &["end on SIGTERM"]);
-    assert_eq!(failure.users.as_deref(), Some("unaffected: nothing was rolled out"));
+    assert_eq!(failure.users.as_deref(), Some("unaffected: nothing of api was rolled out"));
 }
 
 /// It ends with 0 on SIGTERM, and was not done.

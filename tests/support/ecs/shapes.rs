@@ -185,6 +185,9 @@ fn deployment(key: &str, own: &Json, names: &Names) -> Json {
         "deploymentCircuitBreaker": { "status": "MONITORING", "failureCount": 0, "threshold": 3 },
         "alarms": { "status": "DISABLED", "alarmNames": [], "triggeredAlarmNames": [] },
     });
+    if let Some(share) = own["share"].as_f64() {
+        made["targetServiceRevision"]["requestedProductionTrafficWeight"] = share.into();
+    }
     if let Some(from) = own["from"].as_u64() {
         made["sourceServiceRevisions"] = json!([summary(from, false)]);
     }

@@ -26,6 +26,7 @@ fn paused_tried_at(tried_at: Option<&str>) -> Outcome {
                 until: Some("2026-03-04T15:02:00Z".parse::<jiff::Timestamp>().unwrap().as_second()),
                 otherwise: "ROLLBACK".into(),
                 hook: "before-traffic".into(),
+                share: None,
             },
             revisions: vec![standing(":42", true, 2), standing(":41", false, 1)],
             tried_at: tried_at.map(str::to_owned),
