@@ -129,7 +129,7 @@ pub struct Watch {
     missing: u32,
     /// How many looks showed ours stopped without telling why.
     stopped: u32,
-    /// How many looks in a row showed ours failed and still the primary, with another to go back to.
+    /// How many looks in a row showed ours failed and still the primary.
     fallen: u32,
     /// How many looks in a row did not show ours, though they might have.
     unseen: u32,

@@ -29,8 +29,8 @@ impl State {
                 let awaits = self.used && deployment["status"] == "PRIMARY";
                 let id = deployment["id"].as_str().unwrap_or_default();
                 let (good, down) = (service.good.contains(id), service.down.contains(id));
-                let told = good && (down || !awaits);
-                if told || deployment["rolloutState"] != "COMPLETED" || deployment["desiredCount"] == 0 {
+                let is_told = good && (down || !awaits);
+                if is_told || deployment["rolloutState"] != "COMPLETED" || deployment["desiredCount"] == 0 {
                     continue;
                 }
                 let failed = self.failed(deployment["taskDefinition"].as_str().unwrap_or_default());

@@ -60,7 +60,11 @@ pub(super) static CAUSES: &[Cause] = &[
         remedy: "Run `aws cloudformation describe-events` on the change set with the filter for failed events",
         rules: &[
             Certain(Has("aws::earlyvalidation::")),
-            Likely(Any(&[Has("early validation"), Has("earlyvalidation")])),
+            // Where the resource is named, that it exists is the cause.
+            Likely(All(&[
+                Any(&[Has("early validation"), Has("earlyvalidation")]),
+                Not(&InOrder(&["resource of type '", "already exists"])),
+            ])),
         ],
     },
     Cause {
@@ -233,7 +237,7 @@ pub(super) static CAUSES: &[Cause] = &[
         meaning: "CloudFormation does not understand the template or a value in it; nothing was changed.",
         remedy: "Correct what the message names; check templates with cfn-lint before they are sent",
         rules: &[
-            Certain(Any(&[Has("template format error"), Has("template validation error"), Has("template error")])),
+            Certain(Any(&[Has("template format error"), Has("template validation error"), Has("template error: ")])),
             Certain(Has("unresolved resource dependencies")),
             Certain(Has("encountered unsupported property")),
             Certain(Has("circular dependency between resources")),

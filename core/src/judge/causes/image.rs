@@ -21,8 +21,6 @@ const PULLING: When = Any(&[
     Has("pull image manifest has been retried"),
     Has("failed to resolve ref"),
     Has("failed to pull"),
-    Has("pulling image"),
-    Has("pullimage"),
     Has("unable to pull image"),
     Has("error pulling image"),
     Has("pull command failed"),
@@ -60,8 +58,12 @@ const ABSENT: When = Any(&[
 ]);
 
 /// A tag and digest, or a digest alone, and then the registry's complaint.
-const BY_DIGEST: When =
-    Any(&[Has("@sha256:"), Has("manifest sha256:"), Has("manifests/sha256:"), Has("content descriptor sha256:")]);
+const BY_DIGEST: When = Any(&[
+    Has("@sha256:"),
+    Has("reading manifest sha256:"),
+    Has("manifests/sha256:"),
+    Has("content descriptor sha256:"),
+]);
 
 /// `docker.io/library` holds Docker's official images only, and those are public: a denial there means that a
 /// name without its registry was given.
@@ -153,9 +155,10 @@ pub(super) static CAUSES: &[Cause] = &[
             Likely(Any(&[
                 Has("rosetta error"),
                 Has("qemu: uncaught target signal"),
-                Has("cannot execute binary file"),
                 Has("ld-linux-x86-64.so.2: no such file"),
             ])),
+            // A shell says so too of a program that it is given as a script.
+            Likely(All(&[Has("cannot execute binary file"), Not(&Has("sh: cannot execute binary file"))])),
         ],
     },
     Cause {
@@ -305,7 +308,7 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(All(&[PULLING, BY_DIGEST, ABSENT, Not(&Any(&[NO_ANSWER, Has("denied")]))])),
             Certain(InOrder(&["the image with imageid {", "imagedigest:'sha256:", "does not exist"])),
-            Likely(All(&[BY_DIGEST, ABSENT, Not(&Has("denied"))])),
+            Likely(Together(&[BY_DIGEST, ABSENT, Not(&Has("denied"))])),
         ],
     },
     Cause {
@@ -339,8 +342,8 @@ pub(super) static CAUSES: &[Cause] = &[
             Certain(InOrder(&["media type", "is not supported"])),
             Certain(Has("unsupportedimagelayerdetected")),
             // What a registry says to a push of a manifest it does not take, such as a build cache's.
-            Likely(All(&[
-                InOrder(&["put", "/manifests/"]),
+            Likely(Together(&[
+                InOrder(&["put request to", "/manifests/"]),
                 Any(&[Has("400 bad request"), Has("405 method not allowed"), Has("415 unsupported media type")]),
             ])),
             Likely(All(&[
@@ -418,8 +421,6 @@ pub(super) static CAUSES: &[Cause] = &[
                 Any(&[
                     // The text may be cut within the word `canceled`.
                     Has("context ca"),
-                    Has("no progress in"),
-                    Has("inactivity time exceeded"),
                     Has("unexpected eof"),
                     Has(": eof"),
                     Has("connection reset by peer"),
@@ -436,6 +437,10 @@ pub(super) static CAUSES: &[Cause] = &[
             ])),
             Likely(All(&[Has("image"), Has("pull interrupted")])),
             Likely(Has("not continuing with pull after error")),
+            Likely(Together(&[
+                Has("pulling image"),
+                Any(&[Has("because of no progress in"), Has("inactivity time exceeded")]),
+            ])),
         ],
     },
     Cause {

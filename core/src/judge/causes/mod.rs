@@ -237,7 +237,13 @@ fn read(evidence: &Evidence) -> Diagnosis {
                 Rule::Certain(when) => (Certainty::Certain, when),
                 Rule::Likely(when) => (Certainty::Likely, when),
             };
-            let better = best.is_none_or(|(found, sure, _)| (cause.rank, certainty) < (found.rank, sure));
+            // What a program or a tool prints may quote anything: a log never makes a cause certain. But a service's own
+            // code there outweighs the program's exception around it.
+            let certainty = if evidence.at == Where::Log { Certainty::Likely } else { certainty };
+            let better = best.is_none_or(|(found, sure, _)| {
+                (cause.rank, certainty) < (found.rank, sure)
+                    || (found.name == program::DEFECT && cause.rank == found.rank && is_code(cause, rule))
+            });
             if better && text.holds(when) {
                 best = Some((cause, certainty, when));
             }
@@ -247,8 +253,6 @@ fn read(evidence: &Evidence) -> Diagnosis {
         Some((cause, certainty, when)) => {
             let mut needles = Vec::new();
             text.needles(when, &mut needles);
-            // What a program or a tool prints may quote anything: a log never makes a cause certain.
-            let certainty = if evidence.at == Where::Log { Certainty::Likely } else { certainty };
             Diagnosis { cause, certainty, quote: quote(&evidence.text, &needles), piece: 0 }
         }
         None => {
@@ -256,6 +260,11 @@ fn read(evidence: &Evidence) -> Diagnosis {
             Diagnosis { cause, certainty, quote: evidence.text.clone(), piece: 0 }
         }
     }
+}
+
+/// Whether a rule matches what a service says, and not what a program does.
+fn is_code(cause: &Cause, rule: &Rule) -> bool {
+    matches!(rule, Rule::Certain(_)) && !matches!(cause.family, Family::Program | Family::Health)
 }
 
 /// What several texts about one failure say together: the root first, then its consequences, each cause once.

@@ -23,7 +23,8 @@ pub(super) static CAUSES: &[Cause] = &[
         rules: &[
             Certain(Has("has reached a steady state")),
             Certain(InOrder(&["has started ", " tasks"])),
-            Certain(InOrder(&["stopped ", " running tasks"])),
+            Certain(InOrder(&["has stopped ", " running tasks"])),
+            Certain(InOrder(&["(service ", ") stopped ", " running tasks"])),
             Certain(InOrder(&["registered ", " targets in"])),
             Certain(InOrder(&["registered ", " instances in"])),
             Certain(InOrder(&["deregistered ", " targets"])),
@@ -82,6 +83,7 @@ pub(super) static CAUSES: &[Cause] = &[
                     Has("but are for the right account. proceeding anyway"),
                     InOrder(&["ignoring property '", "in the task definition file"]),
                 ]),
+                Not(&Any(&[Has("error"), Has("fail"), Has("exception"), Has("denied"), Has("not found")])),
             ])),
             Likely(All(&[
                 At("serviceEvent"),

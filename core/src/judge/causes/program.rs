@@ -16,6 +16,8 @@ use super::{
 /// The two causes of a container that ends with 137.
 pub(super) const OOM: &str = "oom";
 pub(super) const SIGKILL: &str = "exit-sigkill-not-oom";
+/// The cause of whatever exception a program ends with.
+pub(super) const DEFECT: &str = "app-defect";
 
 /// Words of programs count in a log, or in a field that is none of AWS's own.
 const SAID_BY_PROGRAM: When = Not(&Any(&[
@@ -173,7 +175,7 @@ pub(super) static CAUSES: &[Cause] = &[
                   in native code, or a library built for another C library or processor.",
         remedy: "Check native extensions against the base image (musl or glibc, architecture) and update them",
         rules: &[
-            // .NET ends so for any exception that nobody caught, and says which.
+            // .NET may end so for an exception that nobody caught, and says which.
             Certain(All(&[Exit(139), Not(&Has("unhandled exception. "))])),
             // Go turns a nil pointer into a panic of its own, and says which signal it was.
             Likely(All(&[
@@ -366,7 +368,7 @@ pub(super) static CAUSES: &[Cause] = &[
         ]))],
     },
     Cause {
-        name: "app-defect",
+        name: DEFECT,
         family: Family::Program,
         rank: Rank::Root,
         title: "fault in the program or its image",

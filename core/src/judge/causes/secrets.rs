@@ -153,7 +153,7 @@ pub(super) static CAUSES: &[Cause] = &[
             ])),
             Likely(All(&[FETCHING, Has("not found"), Not(&Has("resourcenotfound"))])),
             Certain(All(&[Has("secret"), Has("marked for deletion")])),
-            Likely(InOrder(&["secrets manager secret", "not found"])),
+            Likely(Together(&[InOrder(&["secrets manager secret \"", "\" not found"])])),
             Likely(InOrder(&["unable to fetch parameters", "from parameter store"])),
             Likely(InOrder(&["parameters:", "[ssm:", "cannot be found"])),
             Likely(InOrder(&["invalid ssm parameters"])),

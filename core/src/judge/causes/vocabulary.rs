@@ -1,6 +1,9 @@
 //! Wordings that several families share.
 
-use super::rule::When::{self, Any, Has, InOrder, Word};
+use super::rule::{
+    Text,
+    When::{self, Any, Has, Test, Word},
+};
 
 /// Nothing answered at the other end of a connection that AWS's own agents opened.
 pub(super) const NO_ANSWER: When = Any(&[
@@ -39,8 +42,14 @@ pub(super) const DENIED: When = Any(&[
     Has("statuscode: 403"),
 ]);
 
-/// What `docker inspect` keeps of a container's own health checks, each with its exit code and output.
-pub(super) const KEPT_OF_CHECKS: When = InOrder(&["\"exitcode\":", "\"output\":"]);
+/// What `docker inspect` keeps of a container's own health checks, each with its exit code and output. Programs write
+/// these names in other letters.
+fn kept_of_checks(text: &Text) -> bool {
+    text.raw.split_once("\"ExitCode\":").is_some_and(|(_, after)| after.contains("\"Output\":"))
+}
+
+/// See [`kept_of_checks`].
+pub(super) const KEPT_OF_CHECKS: When = Test(kept_of_checks);
 
 /// Something was asked for too often.
 pub(super) const TOO_OFTEN: When = Any(&[
