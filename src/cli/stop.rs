@@ -27,6 +27,16 @@ pub enum Stop {
     Bad(Box<Checked>),
 }
 
+impl Stop {
+    /// The same, where something that was begun goes on.
+    pub fn going_on(self, what: Option<String>) -> Self {
+        match (self, what) {
+            (Self::Stopped(stopped), Some(what)) => Self::Stopped(Box::new(stopped.going_on(what))),
+            (other, _) => other,
+        }
+    }
+}
+
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::Stopped(Box::new(Stopped::by(fault)))

@@ -1,6 +1,6 @@
 //! `task`: a one-off task with the service's image, environment, roles and network. Its exit code is ours.
 
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 use serde_json::json;
 
@@ -34,9 +34,16 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
             sink::err_line(line);
         }
     };
+    let known: OnceLock<String> = OnceLock::new();
     let see = |seen: Seen| match seen {
-        Seen::Started(id) => say(&format!("started task {id}")),
-        Seen::Found(id) => say(&format!("task {id} runs already: watching it")),
+        Seen::Started(id) => {
+            say(&format!("started task {id}"));
+            let _ = known.set(id);
+        }
+        Seen::Found(id) => {
+            say(&format!("task {id} runs already: watching it"));
+            let _ = known.set(id);
+        }
         Seen::Line(line) => {
             for line in line.lines() {
                 match (settings.format, lines.lock()) {
@@ -53,7 +60,8 @@ pub async fn run(settings: &Settings, args: &Args) -> Done {
         })?;
         crate::run::task(&loaded.environment, &options, service, &args.command, &see).await
     };
-    let ended = or_cancelled("watching the task", Some(&loaded.header), work).await?;
+    let ended = or_cancelled("watching the task", Some(&loaded.header), work).await;
+    let ended = ended.map_err(|stop| stop.going_on(known.get().map(|id| format!("task {id}"))))?;
     let code = ended.exit_code.map_or(1, |code| u8::try_from(code & 0xff).unwrap_or(1));
     if ended.exit_code != Some(0) {
         for (from, said) in &ended.said {

@@ -59,6 +59,8 @@ pub struct Followed {
     pub healthy_targets: Option<u32>,
     /// Test traffic goes to the new revision.
     pub on_test: bool,
+    /// It was seen to have production traffic.
+    pub had_traffic: bool,
     /// Seconds from the first look to the verdict.
     pub seconds: u64,
     /// The deployment that was followed: the id of ECS's service deployment, else of the service's own.
@@ -151,7 +153,17 @@ pub async fn follow(following: &Following<'_>, emit: Emit<'_>) -> Result<Followe
                 _ => Vec::new(),
             };
             let seconds = start.elapsed().as_secs();
-            return Ok(Followed { ending, service, healthy_targets, on_test, seconds, deployment: id, evidence });
+            let had_traffic = watch.had_traffic();
+            return Ok(Followed {
+                ending,
+                service,
+                healthy_targets,
+                on_test,
+                had_traffic,
+                seconds,
+                deployment: id,
+                evidence,
+            });
         }
     }
 }

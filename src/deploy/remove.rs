@@ -75,6 +75,7 @@ pub async fn remove_service(
             Err(fault) if gone(&fault) => {}
             answer => {
                 answer?;
+                emit(Fact::Changed(Changed::new("set", format!("ECS service {service} in {cluster} to 0 tasks"))));
                 wait(poller, service, emit, |seen| seen.running + seen.pending == 0).await?;
             }
         }

@@ -33,11 +33,10 @@ pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emi
 
 /// What users have where a task failed: it came before the rollout, or after it.
 fn users(run: &RunTask) -> String {
-    if run.purpose == AFTER_DEPLOY {
-        let revision = run.revision.shown().rsplit(':').next().unwrap_or_default();
-        return format!("served by :{revision}, which was rolled out before this task");
+    match run.purpose == AFTER_DEPLOY {
+        true => format!("served by what was rolled out of {} before this task", run.service),
+        false => format!("unaffected: nothing of {} was rolled out", run.service),
     }
-    format!("unaffected: nothing of {} was rolled out", run.service)
 }
 
 async fn run_to_its_end(clients: &Clients, cluster: &str, run: &RunTask, emit: Emit<'_>) -> Result<(), Failure> {
@@ -122,7 +121,8 @@ async fn until_stopped(
         if Instant::now() >= deadline {
             let fault = Fault::new(doing, format!("it did not end within {} s and still runs", run.timeout))
                 .with_hint(format!("stop it or give {} more time with `timeout`", run.purpose));
-            return Err(fault.into());
+            let goes_on = format!("{}, and the task goes on", users(run).trim_start_matches("unaffected: "));
+            return Err(Failure { users: Some(goes_on), ..fault.into() });
         }
         tokio::time::sleep((began.elapsed() / 10).clamp(PAUSE, LONGEST)).await;
     }

@@ -169,7 +169,8 @@ fn shared(follow: &Follow, followed: &Followed) -> Option<String> {
     Some(match old.map(|rollout| number(&rollout.revision)) {
         Some(old) if share < 100.0 => format!("served by {new} for {share} % of the traffic, else by {old}"),
         Some(old) => format!("served by {new}; {old} still runs, to be turned back to"),
-        None => format!("served by {new}"),
+        None if share >= 100.0 => format!("served by {new}"),
+        None => return None,
     })
 }
 
@@ -186,9 +187,16 @@ fn users(follow: &Follow, followed: &Followed) -> Option<String> {
     match (followed.ending.verdict, serving.or(revision)) {
         (Verdict::Succeeded, _) => None,
         (Verdict::Superseded, Some(revision)) => {
-            Some(format!("served by {} ({}/{desired})", number(revision), seen.map_or(0, |seen| seen.running)))
+            let all = seen.iter().flat_map(|seen| &seen.deployments);
+            let running: u32 = all.filter(|rollout| rollout.revision == revision).map(|rollout| rollout.running).sum();
+            let state = if running >= desired { "served by" } else { "a newer deployment is under way, of" };
+            Some(format!("{state} {} ({running}/{desired})", number(revision)))
         }
         (Verdict::Superseded, None) => None,
+        (_, Some(revision)) if running >= desired && followed.had_traffic => {
+            let (old, new) = (number(revision), number(follow.revision.shown()));
+            Some(format!("served by {old} ({running}/{desired}); {new} had traffic until it was turned back"))
+        }
         (_, Some(revision)) if running >= desired => {
             Some(format!("unaffected, served by {} ({running}/{desired})", number(revision)))
         }

@@ -119,6 +119,8 @@ pub struct Watch {
     told: Option<ServiceDeployment>,
     /// Somebody was seen to ask for its end.
     asked: bool,
+    /// See [`Self::had_traffic`].
+    had_traffic: bool,
     /// Hooks that were seen to wait no longer.
     decided: BTreeSet<String>,
     /// How many looks in a row must show that all runs, where only counts tell.
@@ -163,6 +165,7 @@ impl Watch {
             failed: None,
             told: None,
             asked: false,
+            had_traffic: false,
             decided: BTreeSet::new(),
             looks: 1,
             serving: 0,
@@ -183,6 +186,12 @@ impl Watch {
     /// The id of the deployment that is watched, once it was seen.
     pub fn deployment(&self) -> Option<&str> {
         self.ours.as_deref()
+    }
+
+    /// Whether ours was seen to have production traffic: a share of it, a stage that comes after the shift, or an alarm, which
+    /// only traffic sets off.
+    pub fn had_traffic(&self) -> bool {
+        self.had_traffic
     }
 
     /// Takes a look into account. An observation that is older than one before it, or that does not show the
@@ -253,6 +262,9 @@ impl Watch {
     /// Keeps what is newest of our service deployment: an end is final, and what was left behind does not come back.
     fn take(&mut self, deployment: &ServiceDeployment) {
         self.asked |= matches!(deployment.status.as_str(), "STOP_REQUESTED" | "ROLLBACK_REQUESTED");
+        self.had_traffic |= deployment.share.is_some_and(|share| share > 0.0)
+            || matches!(deployment.stage.as_str(), "POST_PRODUCTION_TRAFFIC_SHIFT" | "BAKE_TIME" | "CLEAN_UP")
+            || !deployment.alarms.is_empty();
         let stale = self
             .told
             .as_ref()

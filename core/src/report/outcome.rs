@@ -257,9 +257,12 @@ impl Outcome {
     }
 }
 
-/// The failure a report is about: the one that decides the exit code.
+/// The failure a report is about: one that decides the exit code, before others one by which users are affected.
 pub(super) fn worst_failure(failures: &[Said<Failure>], exit: Exit) -> Option<&Said<Failure>> {
-    failures.iter().find(|failure| failure.what.exit == exit).or(failures.first())
+    let deciding = || failures.iter().filter(|failure| failure.what.exit == exit);
+    let affects =
+        |failure: &&Said<Failure>| failure.what.users.as_deref().is_some_and(|users| users.starts_with("affected"));
+    deciding().find(affects).or_else(|| deciding().next()).or(failures.first())
 }
 
 fn makes_a_service(plan: &Plan) -> bool {

@@ -15,6 +15,7 @@ use crate::{
     text::{Foreign, Span},
 };
 
+mod users;
 mod waiting;
 
 const PLAIN: Style = Style { color: false, unicode: true, details: false };

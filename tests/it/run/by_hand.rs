@@ -164,6 +164,8 @@ async fn a_task_outlives_whoever_watches_it_and_is_found_again() {
             let err = String::from_utf8(output.stderr).unwrap();
             assert_eq!(output.status.code(), Some(130), "{err}");
             assert!(err.contains("runner task worker") && err.contains("-- rails db:seed"), "{err}");
+            assert!(err.contains("goes on, and what it does is not undone"), "{err}");
+            assert!(!err.contains("nothing was changed"), "{err}");
         } else {
             child.kill().await.unwrap();
         }

@@ -202,9 +202,10 @@ async fn a_task_after_the_rollout_that_fails_leaves_the_new_revision_serving_and
         assert_eq!(ran.outcome.exit_code, 1, "{shown}");
         assert!(shown.starts_with("running after-deploy of worker (probe=9) in shop-staging"), "{shown}");
         assert!(shown.contains("exit code 1"), "{shown}");
-        assert_eq!(failure.users.as_deref(), Some("served by :1, which was rolled out before this task"));
+        assert_eq!(failure.users.as_deref(), Some("served by what was rolled out of worker before this task"));
         let card = runner_core::report::text(&ran.outcome.card(), Default::default());
-        assert!(!card.contains("nothing was rolled out"), "{card}");
+        let comment = runner_core::report::markdown(&ran.outcome.card());
+        assert!(!(card + &comment).contains("nothing was rolled out"), "{comment}");
         assert_eq!(app.proxy.count("RunTask"), 1, "what failed is tried again");
         assert_eq!(app.proxy.count("CreateService"), created);
     }

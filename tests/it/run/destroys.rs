@@ -202,6 +202,7 @@ async fn a_prune_takes_what_left_the_file_and_nothing_else() {
             "deleted ECS service worker in shop-staging",
             "deleted revisions of shop-staging-worker (1)",
             "deleted stack shop-staging-service-worker",
+            "set ECS service worker in shop-staging to 0 tasks",
         ]
     );
     let left: Vec<String> = inventory(&clients).await;

@@ -1,10 +1,11 @@
 //! The card of a run.
 
+use super::users::is_rollback;
 use crate::report::{
     Awaited, Failure, NodeState, Outcome, Paused, Said, ServiceState, State, Verdict,
     card::{Block, Card, Mark, Piece},
     live,
-    outcome::{is_stack_stage, worst_failure},
+    outcome::worst_failure,
     waiting, words,
 };
 
@@ -78,10 +79,17 @@ impl Outcome {
         if self.services.iter().any(|service| service.attached.is_some()) {
             facts.push("attached to what was under way".to_owned());
         }
-        let safe = if healthy {
-            format!("users are served by {}; nothing to do", self.served_by())
-        } else {
-            "users: served by what ran before; nothing to do".to_owned()
+        let begun = !healthy && self.begun();
+        let fails = self.services.iter().find_map(|service| {
+            let answer = service.probe.as_deref().filter(|answer| answer.starts_with('5'))?;
+            Some(format!("tasks are healthy, but {} answered {answer}: look at its logs", service.name))
+        });
+        let safe = match fails {
+            Some(fails) => fails,
+            None if healthy && tasks(&self.services).1 == 0 => "no task is set to run; nothing to do".to_owned(),
+            None if healthy => format!("users are served by {}; nothing to do", self.served_by()),
+            None if begun => "a rollout was begun, and its end was not waited for".to_owned(),
+            None => format!("{}; nothing to do", self.users(None)),
         };
         let mut blocks = Vec::new();
         if healthy {
@@ -98,20 +106,28 @@ impl Outcome {
         blocks.push(self.stages_details());
         blocks.push(self.journal_details());
         blocks.extend(self.beyond_details());
-        let (state, title) = match healthy {
-            true => ("is healthy", format!("{}: healthy in {}", self.env(), self.took())),
-            false => ("is up to date", format!("{}: up to date in {}", self.env(), self.took())),
+        let (state, word) = match (healthy, begun) {
+            (true, _) => ("is healthy", "healthy"),
+            (false, true) => ("has a rollout under way", "rollout begun"),
+            (false, false) => ("is up to date", "up to date"),
         };
+        let title = format!("{}: {word} in {}", self.env(), self.took());
         Card {
             mark: Mark::Good,
             headline: format!("{} {state}", self.env()),
             facts,
             title,
             safe,
-            action: None,
+            action: begun.then(|| Piece::Command(self.header.command(["stage", "wait-healthy"]))),
             blocks,
             small: self.small(),
         }
+    }
+
+    /// Whether a service was created or updated.
+    fn begun(&self) -> bool {
+        let mut changed = self.changed.iter().filter(|entry| entry.what.what.starts_with("ECS service"));
+        changed.any(|entry| matches!(entry.what.verb, "created" | "updated"))
     }
 
     fn destroyed(&self) -> Card {
@@ -261,9 +277,15 @@ impl Outcome {
             facts.push(("not undone".to_owned(), vec![Piece::words(self.not_undone.join(" · "))]));
         }
         let others = self.failures.iter().filter(|other| worst.is_none_or(|worst| *other != worst));
-        let others: Vec<String> = others.map(node_name).collect();
-        if !others.is_empty() {
-            facts.push(("also failed".to_owned(), vec![Piece::words(words::cut(&others.join(", "), 90))]));
+        let (wait, failed): (Vec<_>, Vec<_>) = others.partition(|other| paused(other).is_some());
+        if !failed.is_empty() {
+            let names: Vec<String> = failed.into_iter().map(node_name).collect();
+            facts.push(("also failed".to_owned(), vec![Piece::words(words::cut(&names.join(", "), 90))]));
+        }
+        if !wait.is_empty() {
+            let approve = |(_, service)| self.header.command(["approve", service]);
+            let commands: Vec<String> = wait.into_iter().filter_map(paused).map(approve).collect();
+            facts.push(("also paused".to_owned(), vec![Piece::Command(commands.join("; "))]));
         }
         if let Some(command) = self.more(worst.map(|said| &said.what)) {
             facts.push(("more".to_owned(), vec![Piece::Command(command)]));
@@ -283,7 +305,7 @@ impl Outcome {
             headline,
             facts: vec![self.took()],
             title,
-            safe: self.users(worst.map(|said| &said.what)),
+            safe: self.users(worst),
             action: Some(self.remedy(worst.map(|said| &said.what))),
             blocks,
             small: self.small(),
@@ -296,11 +318,9 @@ impl Outcome {
 
     /// What was at work at the end: what AWS goes on with, and what ended with us.
     fn under_way(&self) -> (Vec<String>, Vec<String>) {
-        let nodes = self.stages.iter().flat_map(|stage| &stage.nodes).filter(|node| node.state == State::Running);
-        let (goes_on, stopped): (Vec<_>, Vec<_>) = nodes.partition(|node| {
-            let stage = node.node.stage.as_str();
-            is_stack_stage(stage) || matches!(stage, "deploy-service" | "wait-healthy" | "run-task")
-        });
+        let goes_on: Vec<&NodeState> = self.goes_on().collect();
+        let stopped = self.nodes_in(State::Running).filter(|node| !goes_on.contains(node));
+        let stopped: Vec<&NodeState> = stopped.collect();
         let name = |node: &NodeState| {
             let progress = node.progress.as_deref().map(|text| format!(": {}", words::cut(text, 80)));
             format!("{}{}", node.node, progress.unwrap_or_default())
@@ -323,6 +343,11 @@ impl Outcome {
         let scope = worst.and_then(|failure| failure.node.as_ref()?.scope.clone());
         let who = scope.unwrap_or_else(|| worst.map(node_name).unwrap_or_else(|| env.to_owned()));
         match self.verdict {
+            // ECS went back to what was to be left.
+            Verdict::RolledBack if worst.is_some_and(is_rollback) => (
+                format!("{who} could not be rolled back on {env}"),
+                format!("{env}: rollback of {who} failed after {took}"),
+            ),
             Verdict::RolledBack => {
                 (format!("{who} was rolled back on {env}"), format!("{env}: {who} rolled back after {took}"))
             }
@@ -351,12 +376,15 @@ impl Outcome {
             }
             Verdict::Cancelled => (
                 format!("{env} is no longer watched, cancelled"),
-                format!("{env}: cancelled after {took}, AWS goes on"),
+                match self.goes_on().next() {
+                    Some(_) => format!("{env}: cancelled after {took}, AWS goes on"),
+                    None => format!("{env}: cancelled after {took}"),
+                },
             ),
             _ => match (worst, &self.fault) {
                 (Some(failure), _) => {
                     let name = node_name(failure);
-                    let rest = if self.rolled_out() { "" } else { ", nothing was rolled out" };
+                    let rest = self.rest(&failure.what);
                     (format!("{name} failed on {env}"), format!("{env}: {name} failed after {took}{rest}"))
                 }
                 (None, Some(fault)) => {
@@ -367,26 +395,6 @@ impl Outcome {
                     (format!("{refused} refused on {env}"), format!("{env}: {refused} refused"))
                 }
             },
-        }
-    }
-
-    /// Whether anything was done that users could see.
-    fn rolled_out(&self) -> bool {
-        self.changed.iter().any(|entry| entry.node.as_ref().is_some_and(|node| node.stage == "deploy-service"))
-    }
-
-    fn users(&self, failure: Option<&Failure>) -> String {
-        if let Some(users) = failure.and_then(|failure| failure.users.as_deref()) {
-            return format!("users: {users}");
-        }
-        match self.verdict {
-            Verdict::RolledBack => "users: served by the revision before".to_owned(),
-            Verdict::Cancelled | Verdict::StillRunning if self.changed.is_empty() => {
-                "users: unaffected, nothing was changed".to_owned()
-            }
-            Verdict::Cancelled | Verdict::StillRunning => "users: AWS goes on with what was asked of it".to_owned(),
-            _ if !self.rolled_out() => "users: unaffected, nothing was rolled out".to_owned(),
-            _ => "users: not known, look at the status".to_owned(),
         }
     }
 
@@ -428,7 +436,8 @@ impl Outcome {
 
     fn changed_line(&self) -> String {
         if self.changed.is_empty() {
-            return "nothing".to_owned();
+            let known = self.goes_on().next().is_none();
+            return if known { "nothing" } else { "nothing that has ended yet" }.to_owned();
         }
         let entries: Vec<String> =
             self.changed.iter().rev().map(|entry| format!("{} {}", entry.what.what, entry.what.verb)).collect();

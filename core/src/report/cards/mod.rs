@@ -10,6 +10,7 @@ mod planned;
 mod running;
 mod status;
 mod stopped;
+mod users;
 mod verified;
 
 pub use adopt::AdoptReport;

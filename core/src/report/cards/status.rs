@@ -112,13 +112,21 @@ impl StatusReport {
         let env = &self.header.environment;
         let sum = |of: fn(&ServiceNow) -> u32| self.services.iter().map(of).sum::<u32>();
         let tasks = format!("{}/{} tasks running", sum(|service| service.running), sum(|service| service.desired));
+        let down = self.services.iter().filter(|service| service.desired > 0 && service.running == 0);
+        let down: Vec<&str> = down.map(|service| service.name.as_str()).collect();
+        let lacks = self.services.iter().any(|service| service.state == "degraded");
         let (mark, safe, action) = match self.verdict {
+            "healthy" if sum(|service| service.desired) == 0 => {
+                (Mark::Good, format!("no task is set to run; {tasks}"), None)
+            }
             "healthy" => (Mark::Good, format!("users are served; {tasks}"), None),
             "deploying" => {
                 let attach = Piece::Command(self.header.command(["run"]));
-                let users = match sum(|service| service.running) {
-                    0 => "nobody is served yet",
-                    _ => "users are served",
+                let users = match (sum(|service| service.running), down.as_slice()) {
+                    (0, _) => "nobody is served yet".to_owned(),
+                    (_, []) if lacks => "users may be affected".to_owned(),
+                    (_, []) => "users are served".to_owned(),
+                    (_, down) => format!("users are served, but not by {}", words::cut(&down.join(", "), 60)),
                 };
                 (Mark::Running, format!("{users} while a change is under way; {tasks}"), Some(attach))
             }

@@ -26,6 +26,9 @@ pub struct Stopped {
     pub error: Fault,
     /// The command to run again, where that helps.
     pub again: Option<String>,
+    /// What was begun and goes on without us: "task 3f9c".
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub goes_on: Option<String>,
     /// Milliseconds it took, where it is known when it began.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub duration_ms: Option<u64>,
@@ -41,7 +44,15 @@ impl Stopped {
             Exit::Waiting => "waiting",
             _ => "failed",
         };
-        Self { header: None, verdict, exit_code: fault.exit.code(), error: fault, again: None, duration_ms: None }
+        Self {
+            header: None,
+            verdict,
+            exit_code: fault.exit.code(),
+            error: fault,
+            again: None,
+            goes_on: None,
+            duration_ms: None,
+        }
     }
 
     /// Ctrl-C before there was an answer.
@@ -55,6 +66,15 @@ impl Stopped {
     pub fn about(mut self, header: &Header) -> Self {
         self.again = Some(header.again());
         self.header = Some(header.clone());
+        self
+    }
+
+    /// The same, where something that was begun goes on: "task 3f9c".
+    pub fn going_on(mut self, what: String) -> Self {
+        if self.error.exit == Exit::Cancelled {
+            self.error.message = Foreign::new(format!("stopped before there was an answer; {what} goes on"));
+        }
+        self.goes_on = Some(what);
         self
     }
 
@@ -90,7 +110,10 @@ impl Stopped {
             title: words::cut(&headline, 200),
             headline,
             facts: self.duration_ms.map(words::duration).into_iter().collect(),
-            safe: "users: unaffected, nothing was changed".to_owned(),
+            safe: match &self.goes_on {
+                Some(what) => format!("{what} goes on, and what it does is not undone"),
+                None => "users: unaffected, nothing was changed".to_owned(),
+            },
             action: Some(action),
             blocks,
             small: self.small(),

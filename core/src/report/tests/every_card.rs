@@ -168,7 +168,7 @@ fn all() -> Vec<Shown> {
             "up to date",
             Outcome::of(&logged(), &fresh(), End { duration_ms: 247_000, ..End::default() }).card(),
             "up to date",
-            "users: served by what ran before",
+            "users: unaffected, nothing was rolled out",
         ),
         shown(
             "before the plan",

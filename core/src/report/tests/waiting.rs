@@ -19,6 +19,7 @@ fn paused_tried_at(tried_at: Option<&str>) -> Outcome {
     let standing =
         |revision: &str, is_new, running| Standing { revision: revision.into(), is_new, running, desired: 2 };
     ended(Exit::Waiting, |failure| {
+        failure.users = Some("served by :42 for 10 % of the traffic, else by :41".into());
         failure.paused = Some(Box::new(Paused {
             strategy: "canary",
             pause: Pause {
@@ -56,9 +57,9 @@ fn a_paused_deployment_says_where_the_new_revision_is_tried() {
     let paused = paused_tried_at(Some("https://api.staging.finance-app.com:9443"));
     let plain = text(&paused.card(), PLAIN);
     assert!(plain.lines().count() <= 12, "{plain}");
-    let line = plain.lines().find(|line| line.contains(":42")).unwrap();
+    let line = plain.lines().find(|line| line.trim().starts_with("new ")).unwrap();
     assert!(line.contains("new") && line.ends_with("https://api.staging.finance-app.com:9443"), "{plain}");
-    let old = plain.lines().find(|line| line.contains(":41")).unwrap();
+    let old = plain.lines().find(|line| line.trim().starts_with("old ")).unwrap();
     assert!(!old.contains("https"), "{plain}");
     let json = serde_json::to_value(&paused).unwrap().to_string();
     assert!(json.contains(r#""test":"https://api.staging.finance-app.com:9443""#), "{json}");
