@@ -59,8 +59,8 @@ pub struct Followed {
     pub healthy_targets: Option<u32>,
     /// Test traffic goes to the new revision.
     pub on_test: bool,
-    /// It was seen to have production traffic.
-    pub had_traffic: bool,
+    /// See [`Watch::had_traffic`].
+    pub had_traffic: Option<bool>,
     /// Seconds from the first look to the verdict.
     pub seconds: u64,
     /// The deployment that was followed: the id of ECS's service deployment, else of the service's own.

@@ -193,12 +193,15 @@ fn users(follow: &Follow, followed: &Followed) -> Option<String> {
             Some(format!("{state} {} ({running}/{desired})", number(revision)))
         }
         (Verdict::Superseded, None) => None,
-        (_, Some(revision)) if running >= desired && followed.had_traffic => {
+        (verdict, Some(revision)) if running >= desired => {
             let (old, new) = (number(revision), number(follow.revision.shown()));
-            Some(format!("served by {old} ({running}/{desired}); {new} had traffic until it was turned back"))
-        }
-        (_, Some(revision)) if running >= desired => {
-            Some(format!("unaffected, served by {} ({running}/{desired})", number(revision)))
+            let served = format!("served by {old} ({running}/{desired})");
+            Some(match (followed.had_traffic, verdict) {
+                (Some(false), _) => format!("unaffected, {served}"),
+                (Some(true), Verdict::Paused) => format!("{new} has traffic, beside {old}"),
+                (Some(true), _) => format!("{served}; {new} had traffic until it was turned back"),
+                (None, _) => served,
+            })
         }
         (_, Some(revision)) if running > 0 => {
             Some(format!("affected: only {running} of {desired} tasks of {} run", number(revision)))

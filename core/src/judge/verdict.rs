@@ -69,6 +69,7 @@ pub struct Pause {
     pub hook: String,
     /// Percent of the production traffic that the new revision has meanwhile, where ECS tells it: under canary and linear
     /// a pause comes before every step.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub share: Option<f64>,
 }
 
@@ -119,7 +120,7 @@ pub struct Watch {
     told: Option<ServiceDeployment>,
     /// Somebody was seen to ask for its end.
     asked: bool,
-    /// See [`Self::had_traffic`].
+    /// It was seen to have production traffic.
     had_traffic: bool,
     /// Hooks that were seen to wait no longer.
     decided: BTreeSet<String>,
@@ -188,10 +189,11 @@ impl Watch {
         self.ours.as_deref()
     }
 
-    /// Whether ours was seen to have production traffic: a share of it, a stage that comes after the shift, or an alarm, which
-    /// only traffic sets off.
-    pub fn had_traffic(&self) -> bool {
-        self.had_traffic
+    /// Whether ours had production traffic: a share of it, or a stage that comes after the shift. `None` where that was not
+    /// seen, and yet an alarm went off: what set it off is not told.
+    pub fn had_traffic(&self) -> Option<bool> {
+        let alarmed = self.told.as_ref().is_some_and(|told| !told.alarms.is_empty());
+        if alarmed && !self.had_traffic { None } else { Some(self.had_traffic) }
     }
 
     /// Takes a look into account. An observation that is older than one before it, or that does not show the
@@ -262,9 +264,10 @@ impl Watch {
     /// Keeps what is newest of our service deployment: an end is final, and what was left behind does not come back.
     fn take(&mut self, deployment: &ServiceDeployment) {
         self.asked |= matches!(deployment.status.as_str(), "STOP_REQUESTED" | "ROLLBACK_REQUESTED");
-        self.had_traffic |= deployment.share.is_some_and(|share| share > 0.0)
-            || matches!(deployment.stage.as_str(), "POST_PRODUCTION_TRAFFIC_SHIFT" | "BAKE_TIME" | "CLEAN_UP")
-            || !deployment.alarms.is_empty();
+        // The way back passes through stages too.
+        self.had_traffic |= deployment.status == "IN_PROGRESS"
+            && (deployment.share.is_some_and(|share| share > 0.0)
+                || matches!(deployment.stage.as_str(), "POST_PRODUCTION_TRAFFIC_SHIFT" | "BAKE_TIME" | "CLEAN_UP"));
         let stale = self
             .told
             .as_ref()

@@ -166,6 +166,31 @@ fn a_way_back_that_begins_a_moment_after_the_failure_is_waited_for() {
 }
 
 #[test]
+fn what_had_traffic_is_known_by_its_share_or_stage_and_not_by_an_alarm() {
+    let look = |status: &str, stage: &str, share, alarms: &[&str]| {
+        let told = ServiceDeployment {
+            status: status.to_owned(),
+            stage: stage.to_owned(),
+            share,
+            alarms: alarms.iter().map(|alarm| (*alarm).to_owned()).collect(),
+            ..ServiceDeployment::default()
+        };
+        Observation { told: Told::Seen(Box::new(told)), ..Observation::default() }
+    };
+    let had = |looks: &[Observation]| {
+        let mut watch = Watch::new(NEW, false);
+        looks.iter().for_each(|look| drop(watch.observe(look)));
+        watch.had_traffic()
+    };
+    assert_eq!(had(&[look("IN_PROGRESS", "SCALE_UP", Some(0.0), &[])]), Some(false));
+    assert_eq!(had(&[look("IN_PROGRESS", "PRE_PRODUCTION_TRAFFIC_SHIFT", Some(10.0), &[])]), Some(true));
+    let bake = look("IN_PROGRESS", "BAKE_TIME", None, &[]);
+    assert_eq!(had(&[bake, look("ROLLBACK_SUCCESSFUL", "", None, &["5xx"])]), Some(true));
+    assert_eq!(had(&[look("ROLLBACK_IN_PROGRESS", "CLEAN_UP", None, &[])]), Some(false), "that of the way back");
+    assert_eq!(had(&[look("ROLLBACK_IN_PROGRESS", "", None, &["5xx"])]), None);
+}
+
+#[test]
 fn an_old_answer_that_does_not_show_the_deployment_decides_nothing() {
     let mut watch = Watch::new(NEW, false);
     assert_eq!(verdict(&mut watch, &service(2, vec![deployment("d1", "PRIMARY", OLD, Rollout::Completed, "")])), None);

@@ -81,7 +81,9 @@ impl Outcome {
         }
         let begun = !healthy && self.begun();
         let fails = self.services.iter().find_map(|service| {
-            let answer = service.probe.as_deref().filter(|answer| answer.starts_with('5'))?;
+            let answer = service.probe.as_deref()?;
+            let code: u16 = answer.split(' ').next()?.parse().ok()?;
+            (500..600).contains(&code).then_some(())?;
             Some(format!("tasks are healthy, but {} answered {answer}: look at its logs", service.name))
         });
         let safe = match fails {

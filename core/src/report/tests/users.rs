@@ -126,6 +126,7 @@ fn a_good_end_claims_no_more_than_was_looked_at() {
     assert_eq!(seen(|_| {}), "users are served by 3f9c2e1; nothing to do");
     let bad = seen(|state| state.probe = Some("503 in 12 ms".into()));
     assert_eq!(bad, "tasks are healthy, but api answered 503 in 12 ms: look at its logs");
+    assert_eq!(seen(|state| state.probe = Some("401 in 12 ms".into())), "users are served by 3f9c2e1; nothing to do");
     assert_eq!(seen(|state| (state.running, state.desired) = (0, 0)), "no task is set to run; nothing to do");
 }
 
