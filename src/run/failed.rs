@@ -183,12 +183,16 @@ fn users(follow: &Follow, followed: &Followed) -> Option<String> {
         (revision, running + rollout.running)
     });
     let serving = followed.ending.serving.as_deref();
+    let all = || seen.iter().flat_map(|seen| &seen.deployments);
+    let running_of = |revision: &str| {
+        all().filter(|rollout| rollout.revision == revision).map(|rollout| rollout.running).sum::<u32>()
+    };
+    let ours = running_of(follow.revision.shown());
     let desired = seen.map_or(0, |seen| seen.desired);
     match (followed.ending.verdict, serving.or(revision)) {
         (Verdict::Succeeded, _) => None,
         (Verdict::Superseded, Some(revision)) => {
-            let all = seen.iter().flat_map(|seen| &seen.deployments);
-            let running: u32 = all.filter(|rollout| rollout.revision == revision).map(|rollout| rollout.running).sum();
+            let running = running_of(revision);
             let state = if running >= desired { "served by" } else { "a newer deployment is under way, of" };
             Some(format!("{state} {} ({running}/{desired})", number(revision)))
         }
@@ -197,9 +201,11 @@ fn users(follow: &Follow, followed: &Followed) -> Option<String> {
             let (old, new) = (number(revision), number(follow.revision.shown()));
             let served = format!("served by {old} ({running}/{desired})");
             Some(match (followed.had_traffic, verdict) {
+                // What runs beside it may serve too.
+                (Some(false), Verdict::Failed) if ours > 0 => served,
                 (Some(false), _) => format!("unaffected, {served}"),
-                (Some(true), Verdict::Paused) => format!("{new} has traffic, beside {old}"),
-                (Some(true), _) => format!("{served}; {new} had traffic until it was turned back"),
+                (Some(true), Verdict::RolledBack) => format!("{served}; {new} had traffic until it was turned back"),
+                (Some(true), _) => format!("{new} has traffic, and {old} still runs ({running}/{desired})"),
                 (None, _) => served,
             })
         }

@@ -122,6 +122,8 @@ pub struct Watch {
     asked: bool,
     /// It was seen to have production traffic.
     had_traffic: bool,
+    /// It was seen before it ended or was turned around.
+    seen_early: bool,
     /// Hooks that were seen to wait no longer.
     decided: BTreeSet<String>,
     /// How many looks in a row must show that all runs, where only counts tell.
@@ -167,6 +169,7 @@ impl Watch {
             told: None,
             asked: false,
             had_traffic: false,
+            seen_early: false,
             decided: BTreeSet::new(),
             looks: 1,
             serving: 0,
@@ -190,10 +193,10 @@ impl Watch {
     }
 
     /// Whether ours had production traffic: a share of it, or a stage that comes after the shift. `None` where that was not
-    /// seen, and yet an alarm went off: what set it off is not told.
+    /// seen and yet may be: its beginning was missed, or an alarm went off, and what set it off is not told.
     pub fn had_traffic(&self) -> Option<bool> {
-        let alarmed = self.told.as_ref().is_some_and(|told| !told.alarms.is_empty());
-        if alarmed && !self.had_traffic { None } else { Some(self.had_traffic) }
+        let unclear = self.told.as_ref().is_some_and(|told| !told.alarms.is_empty() || !self.seen_early);
+        if unclear && !self.had_traffic { None } else { Some(self.had_traffic) }
     }
 
     /// Takes a look into account. An observation that is older than one before it, or that does not show the
@@ -264,8 +267,10 @@ impl Watch {
     /// Keeps what is newest of our service deployment: an end is final, and what was left behind does not come back.
     fn take(&mut self, deployment: &ServiceDeployment) {
         self.asked |= matches!(deployment.status.as_str(), "STOP_REQUESTED" | "ROLLBACK_REQUESTED");
+        let early = matches!(deployment.status.as_str(), "PENDING" | "IN_PROGRESS");
+        self.seen_early |= early;
         // The way back passes through stages too.
-        self.had_traffic |= deployment.status == "IN_PROGRESS"
+        self.had_traffic |= early
             && (deployment.share.is_some_and(|share| share > 0.0)
                 || matches!(deployment.stage.as_str(), "POST_PRODUCTION_TRAFFIC_SHIFT" | "BAKE_TIME" | "CLEAN_UP"));
         let stale = self

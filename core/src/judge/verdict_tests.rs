@@ -186,7 +186,10 @@ fn what_had_traffic_is_known_by_its_share_or_stage_and_not_by_an_alarm() {
     assert_eq!(had(&[look("IN_PROGRESS", "PRE_PRODUCTION_TRAFFIC_SHIFT", Some(10.0), &[])]), Some(true));
     let bake = look("IN_PROGRESS", "BAKE_TIME", None, &[]);
     assert_eq!(had(&[bake, look("ROLLBACK_SUCCESSFUL", "", None, &["5xx"])]), Some(true));
-    assert_eq!(had(&[look("ROLLBACK_IN_PROGRESS", "CLEAN_UP", None, &[])]), Some(false), "that of the way back");
+    let early = || look("IN_PROGRESS", "SCALE_UP", None, &[]);
+    let back = look("ROLLBACK_IN_PROGRESS", "CLEAN_UP", None, &[]);
+    assert_eq!(had(&[early(), back.clone()]), Some(false), "the stage is that of the way back");
+    assert_eq!(had(&[back]), None, "what was before is not known");
     assert_eq!(had(&[look("ROLLBACK_IN_PROGRESS", "", None, &["5xx"])]), None);
 }
 

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     cost::CostSum,
-    plan::{Action, Change, Exit, Fault, Plan, Refusal},
+    plan::{Action, Change, Exit, Fault, Plan, PutService, Refusal},
 };
 
 /// How a run ended, in one word.
@@ -105,6 +105,9 @@ pub struct Outcome {
     pub plan_id: Option<String>,
     /// Whether a service was deployed for the first time.
     pub first_deploy: bool,
+    /// Whether a service was to be deployed, and not only to be set.
+    #[serde(skip)]
+    pub rolls_out: bool,
     /// Whether everything of the environment was to go.
     pub destroys: bool,
     /// What a removal left, and why.
@@ -227,7 +230,8 @@ impl Outcome {
             exit,
             duration_ms: end.duration_ms,
             plan_id: fold.plan_id.clone(),
-            first_deploy: end.plan.is_some_and(makes_a_service),
+            first_deploy: end.plan.is_some_and(|plan| puts_a_service(plan, |put| put.create)),
+            rolls_out: end.plan.is_some_and(|plan| puts_a_service(plan, |put| put.create || put.deploys)),
             destroys: end.plan.is_some_and(|plan| plan.destroys),
             kept: end.plan.map(|plan| plan.kept.clone()).unwrap_or_default(),
             stages: fold.stages(),
@@ -265,8 +269,8 @@ pub(super) fn worst_failure(failures: &[Said<Failure>], exit: Exit) -> Option<&S
     deciding().find(affects).or_else(|| deciding().next()).or(failures.first())
 }
 
-fn makes_a_service(plan: &Plan) -> bool {
-    plan.actions().any(|(_, action)| matches!(action, Action::PutService(put) if put.create))
+fn puts_a_service(plan: &Plan, holds: impl Fn(&PutService) -> bool) -> bool {
+    plan.actions().any(|(_, action)| matches!(action, Action::PutService(put) if holds(put)))
 }
 
 fn verdict(exit: Exit, fold: &Fold) -> Verdict {

@@ -138,7 +138,9 @@ pub fn wrong(expect: &Json, ran: &Ran) -> Vec<String> {
     differ("verdict", verdict.as_str().unwrap().to_owned(), &expect["verdict"]);
     differ("cause", ran.outcome.cause.clone().unwrap_or_default(), &expect["cause"]);
     differ("certainty", ran.outcome.certainty.clone().unwrap_or_default(), &expect["certainty"]);
-    for words in expect["says"].as_array().into_iter().flatten().chain(expect.get("users")) {
+    let users = told.lines().nth(1).unwrap_or_default().trim().trim_start_matches("users: ").to_owned();
+    differ("users", users, &expect["users"]);
+    for words in expect["says"].as_array().into_iter().flatten() {
         if !told.contains(words.as_str().unwrap()) {
             wrong.push(format!("not said: {words}"));
         }

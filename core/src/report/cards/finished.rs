@@ -91,6 +91,7 @@ impl Outcome {
             None if healthy && tasks(&self.services).1 == 0 => "no task is set to run; nothing to do".to_owned(),
             None if healthy => format!("users are served by {}; nothing to do", self.served_by()),
             None if begun => "a rollout was begun, and its end was not waited for".to_owned(),
+            None if self.may_be_rolled_out() => "users: no rollout was begun; nothing to do".to_owned(),
             None => format!("{}; nothing to do", self.users(None)),
         };
         let mut blocks = Vec::new();
@@ -126,10 +127,10 @@ impl Outcome {
         }
     }
 
-    /// Whether a service was created or updated.
+    /// Whether a service was created, or updated by more than its settings.
     fn begun(&self) -> bool {
         let mut changed = self.changed.iter().filter(|entry| entry.what.what.starts_with("ECS service"));
-        changed.any(|entry| matches!(entry.what.verb, "created" | "updated"))
+        self.rolls_out && changed.any(|entry| matches!(entry.what.verb, "created" | "updated"))
     }
 
     fn destroyed(&self) -> Card {

@@ -17,7 +17,7 @@ impl Outcome {
     }
 
     /// Whether users may have met another revision than before, by what this run did or an earlier one began.
-    fn may_be_rolled_out(&self) -> bool {
+    pub(super) fn may_be_rolled_out(&self) -> bool {
         let changed = |stage: &str| stage == "deploy-service" || FOLLOWS.contains(&stage);
         let mut by = self.changed.iter().filter_map(|entry| entry.node.as_ref());
         let follows = |node: &NodeState| FOLLOWS.contains(&node.node.stage.as_str());
@@ -36,7 +36,8 @@ impl Outcome {
     pub(super) fn users(&self, failure: Option<&Said<Failure>>) -> String {
         if let Some((failure, users)) = failure.and_then(|failure| Some((failure, failure.what.users.as_deref()?))) {
             // Who was to be brought back to another revision, and was not, is not unaffected by this one.
-            let still = users.strip_prefix("unaffected, ").filter(|_| is_rollback(failure));
+            let turns = failure.node.as_ref().is_some_and(|node| matches!(node.stage.as_str(), "rollback" | "approve"));
+            let still = users.strip_prefix("unaffected, ").filter(|_| turns);
             return format!("users: {}", still.unwrap_or(users));
         }
         let untouched = self.changed.is_empty() && self.goes_on().next().is_none();
@@ -57,9 +58,12 @@ impl Outcome {
         format!("users: {words}")
     }
 
+    /// Whether a stack that was there before was updated: one that is made may be updated in the same run.
     fn updated_a_stack(&self) -> bool {
-        self.changed.iter().any(|entry| {
-            entry.what.verb == "updated" && entry.node.as_ref().is_some_and(|node| is_stack_stage(&node.stage))
+        let of = |verb: &'static str| self.changed.iter().filter(move |entry| entry.what.verb == verb);
+        of("updated").any(|entry| {
+            let what = &entry.what.what;
+            what.starts_with("stack ") && !of("created").any(|made| made.what.what == *what)
         })
     }
 }

@@ -57,6 +57,15 @@ fn a_stack_that_is_in_use_was_updated() {
     ];
     let outcome = ran(&["bootstrap-edge", "deploy-service api"], facts, End::default());
     assert_eq!(users(&outcome), "users: nothing was rolled out, but stacks that are in use were updated");
+    // One that is made is protected then, and may be updated for it: nobody uses it yet.
+    let facts = vec![
+        ("bootstrap-edge", changed("created", "stack shop-staging-edge")),
+        ("bootstrap-edge", changed("updated", "stack shop-staging-edge")),
+        ("bootstrap-edge", changed("updated", "termination protection of stack shop-staging-edge: on")),
+        ("push-image api", failed(Exit::Failed, None)),
+    ];
+    let outcome = ran(&["bootstrap-edge", "push-image api"], facts, End::default());
+    assert_eq!(users(&outcome), "users: unaffected, nothing was rolled out");
 }
 
 #[test]
@@ -111,7 +120,10 @@ fn the_failure_that_affects_users_comes_first_and_a_pause_is_no_failure() {
 #[test]
 fn a_good_end_claims_no_more_than_was_looked_at() {
     let updated = || ("deploy-service api", changed("updated", "ECS service api in shop-staging"));
-    let begun = ran(&["deploy-service api"], vec![updated()], End::default());
+    let set = ran(&["deploy-service api"], vec![updated()], End::default());
+    assert_eq!(users(&set), "users: no rollout was begun; nothing to do");
+    let mut begun = set;
+    begun.rolls_out = true;
     assert_eq!(
         lines(&begun),
         ["✔ staging has a rollout under way · 4m 07s", "a rollout was begun, and its end was not waited for"]
