@@ -31,11 +31,17 @@ pub async fn run_task(clients: &Clients, cluster: &str, run: &RunTask, emit: Emi
     ran.map_err(|failure| Failure { users: failure.users.or_else(|| Some(users(run))), ..failure })
 }
 
-/// What users have where a task failed: it came before the rollout, or after it.
+/// What users have where a task failed and does nothing any more.
 fn users(run: &RunTask) -> String {
+    let unaffected = if run.purpose == AFTER_DEPLOY { "" } else { "unaffected: " };
+    format!("{unaffected}{}", rolled_out(run))
+}
+
+/// What is rolled out while a task runs: it comes before the rollout, or after it.
+fn rolled_out(run: &RunTask) -> String {
     match run.purpose == AFTER_DEPLOY {
         true => format!("served by what was rolled out of {} before this task", run.service),
-        false => format!("unaffected: nothing of {} was rolled out", run.service),
+        false => format!("nothing of {} was rolled out", run.service),
     }
 }
 
@@ -121,7 +127,7 @@ async fn until_stopped(
         if Instant::now() >= deadline {
             let fault = Fault::new(doing, format!("it did not end within {} s and still runs", run.timeout))
                 .with_hint(format!("stop it or give {} more time with `timeout`", run.purpose));
-            let goes_on = format!("{}, and the task goes on", users(run).trim_start_matches("unaffected: "));
+            let goes_on = format!("{}, and the task goes on", rolled_out(run));
             return Err(Failure { users: Some(goes_on), ..fault.into() });
         }
         tokio::time::sleep((began.elapsed() / 10).clamp(PAUSE, LONGEST)).await;

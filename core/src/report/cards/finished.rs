@@ -1,6 +1,6 @@
 //! The card of a run.
 
-use super::users::is_rollback;
+use super::users::{is_at_aws, is_rollback};
 use crate::report::{
     Awaited, Failure, NodeState, Outcome, Paused, Said, ServiceState, State, Verdict,
     card::{Block, Card, Mark, Piece},
@@ -321,9 +321,7 @@ impl Outcome {
 
     /// What was at work at the end: what AWS goes on with, and what ended with us.
     fn under_way(&self) -> (Vec<String>, Vec<String>) {
-        let goes_on: Vec<&NodeState> = self.goes_on().collect();
-        let stopped = self.nodes_in(State::Running).filter(|node| !goes_on.contains(node));
-        let stopped: Vec<&NodeState> = stopped.collect();
+        let (goes_on, stopped): (Vec<_>, Vec<_>) = self.nodes_in(State::Running).partition(|node| is_at_aws(node));
         let name = |node: &NodeState| {
             let progress = node.progress.as_deref().map(|text| format!(": {}", words::cut(text, 80)));
             format!("{}{}", node.node, progress.unwrap_or_default())

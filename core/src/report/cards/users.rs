@@ -13,7 +13,7 @@ impl Outcome {
 
     /// Nodes that were at work at the end, and that AWS goes on with.
     pub(super) fn goes_on(&self) -> impl Iterator<Item = &NodeState> {
-        self.nodes_in(State::Running).filter(|node| is_at_aws(&node.node.stage))
+        self.nodes_in(State::Running).filter(|node| is_at_aws(node))
     }
 
     /// Whether users may have met another revision than before, by what this run did or an earlier one began.
@@ -36,7 +36,7 @@ impl Outcome {
     pub(super) fn users(&self, failure: Option<&Said<Failure>>) -> String {
         if let Some((failure, users)) = failure.and_then(|failure| Some((failure, failure.what.users.as_deref()?))) {
             // Who was to be brought back to another revision, and was not, is not unaffected by this one.
-            let turns = failure.node.as_ref().is_some_and(|node| matches!(node.stage.as_str(), "rollback" | "approve"));
+            let turns = matches!(stage_of(failure), Some("rollback" | "approve"));
             let still = users.strip_prefix("unaffected, ").filter(|_| turns);
             return format!("users: {}", still.unwrap_or(users));
         }
@@ -70,10 +70,15 @@ impl Outcome {
 
 /// Whether it is `rollback` itself that failed.
 pub(super) fn is_rollback(failure: &Said<Failure>) -> bool {
-    failure.node.as_ref().is_some_and(|node| node.stage == "rollback")
+    stage_of(failure) == Some("rollback")
 }
 
-/// Whether AWS goes on with a stage's work when nobody watches.
-fn is_at_aws(stage: &str) -> bool {
+fn stage_of(failure: &Said<Failure>) -> Option<&str> {
+    failure.node.as_ref().map(|node| node.stage.as_str())
+}
+
+/// Whether AWS goes on with a node's work when nobody watches.
+pub(super) fn is_at_aws(node: &NodeState) -> bool {
+    let stage = node.node.stage.as_str();
     is_stack_stage(stage) || matches!(stage, "deploy-service" | "run-task") || FOLLOWS.contains(&stage)
 }
